@@ -1,0 +1,2 @@
+//! Load generator for servers of the noex protocol.
+fn main() {}

@@ -1,0 +1,3 @@
+//! noex-server: a sharded, thread-per-core JSON-over-WebSocket data server.
+
+pub mod wire;

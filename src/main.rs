@@ -1,0 +1,2 @@
+//! The program: exit code only.
+fn main() {}

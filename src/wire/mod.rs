@@ -1,0 +1,1 @@
+//! Bytes to WebSocket messages and back (RFC 6455), without I/O.
