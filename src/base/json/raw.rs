@@ -1,0 +1,253 @@
+//! Canonical JSON text that is trusted: our own, read again without parsing.
+
+use memchr::memchr2;
+use std::borrow::Cow;
+
+/// One canonical JSON value, borrowed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Raw<'a>(&'a [u8]);
+
+/// The JSON type of a value.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// `null`
+    Null,
+    /// `true`, `false`
+    Boolean,
+    /// any number
+    Number,
+    /// a string
+    String,
+    /// an array
+    Array,
+    /// an object
+    Object,
+}
+
+impl Kind {
+    /// The name used in validation messages (S-43); null never appears there.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+}
+
+impl<'a> Raw<'a> {
+    /// Trusts that `text` is one canonical JSON value.
+    pub fn trusted(text: &'a [u8]) -> Self {
+        debug_assert!(!text.is_empty(), "a JSON value has at least one byte");
+        Self(text)
+    }
+
+    /// The text itself.
+    pub fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// Its type, told by its first byte.
+    pub fn kind(self) -> Kind {
+        match self.0[0] {
+            b'"' => Kind::String,
+            b'{' => Kind::Object,
+            b'[' => Kind::Array,
+            b't' | b'f' => Kind::Boolean,
+            b'n' => Kind::Null,
+            _ => Kind::Number,
+        }
+    }
+
+    /// Whether it is null, a boolean, a number or a string: what can be strictly equal (S-4).
+    pub fn is_scalar(self) -> bool {
+        !matches!(self.0[0], b'{' | b'[')
+    }
+
+    /// Its value as a double, if it is a number.
+    pub fn as_f64(self) -> Option<f64> {
+        if self.kind() != Kind::Number {
+            return None;
+        }
+        std::str::from_utf8(self.0).ok()?.parse().ok()
+    }
+
+    /// Its text without escapes, if it is a string.
+    pub fn as_str(self) -> Option<Cow<'a, str>> {
+        let inner = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+        let text = std::str::from_utf8(inner).expect("canonical text is UTF-8");
+        Some(if inner.contains(&b'\\') { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) })
+    }
+
+    /// The text that JavaScript's string conversion gives, for messages (S-7).
+    pub fn display(self) -> Cow<'a, str> {
+        match self.kind() {
+            Kind::String => self.as_str().expect("a string"),
+            Kind::Object => Cow::Borrowed("[object Object]"),
+            Kind::Array => Cow::Owned(join(self)),
+            _ => Cow::Borrowed(std::str::from_utf8(self.0).expect("canonical text is UTF-8")),
+        }
+    }
+
+    /// The members of an object as (name with its quotes, value), in order.
+    /// Yields nothing for other values.
+    pub fn members(self) -> impl Iterator<Item = (&'a [u8], Raw<'a>)> {
+        let mut items = Items::inside(self.0, b'{');
+        std::iter::from_fn(move || {
+            let name = items.next_value()?;
+            items.at += 1; // the colon
+            Some((name, Raw(items.next_value()?)))
+        })
+    }
+
+    /// The elements of an array, in order. Yields nothing for other values.
+    pub fn elements(self) -> impl Iterator<Item = Raw<'a>> {
+        let mut items = Items::inside(self.0, b'[');
+        std::iter::from_fn(move || items.next_value().map(Raw))
+    }
+}
+
+/// Arrays print their elements joined by commas, null as nothing.
+fn join(array: Raw<'_>) -> String {
+    let parts: Vec<_> = array
+        .elements()
+        .map(|element| if element.kind() == Kind::Null { Cow::Borrowed("") } else { element.display() })
+        .collect();
+    parts.join(",")
+}
+
+/// Walks over the values inside an array or object.
+struct Items<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Items<'a> {
+    fn inside(text: &'a [u8], open: u8) -> Self {
+        let inner = if text[0] == open { &text[1..text.len() - 1] } else { &[] };
+        Self { text: inner, at: 0 }
+    }
+
+    /// The value at the current place, skipping a comma before it.
+    fn next_value(&mut self) -> Option<&'a [u8]> {
+        if self.text.get(self.at) == Some(&b',') {
+            self.at += 1;
+        }
+        let rest = self.text.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let len = width(rest);
+        self.at += len;
+        Some(&rest[..len])
+    }
+}
+
+/// Length of the value at the beginning of `text`.
+fn width(text: &[u8]) -> usize {
+    match text[0] {
+        b'"' => string_width(text),
+        b'{' | b'[' => nested_width(text),
+        _ => text.iter().position(|byte| matches!(byte, b',' | b'}' | b']' | b':')).unwrap_or(text.len()),
+    }
+}
+
+/// Length of the string at the beginning of `text`, quotes included.
+fn string_width(text: &[u8]) -> usize {
+    let mut at = 1;
+    loop {
+        at += memchr2(b'"', b'\\', &text[at..]).expect("canonical strings end");
+        if text[at] == b'"' {
+            return at + 1;
+        }
+        at += 2; // a backslash and what it escapes
+    }
+}
+
+fn nested_width(text: &[u8]) -> usize {
+    let (mut at, mut depth) = (0, 0_usize);
+    loop {
+        match text[at] {
+            b'"' => {
+                at += string_width(&text[at..]);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            return at;
+        }
+    }
+}
+
+/// Resolves the escapes that [`super::string`] writes.
+fn unescape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c != '\\' {
+            out.push(c);
+            continue;
+        }
+        out.push(match chars.next().expect("an escape has a second character") {
+            'b' => '\u{8}',
+            't' => '\t',
+            'n' => '\n',
+            'f' => '\u{c}',
+            'r' => '\r',
+            'u' => {
+                let code = chars.by_ref().take(4).fold(0, |code, c| code * 16 + c.to_digit(16).unwrap_or(0));
+                char::from_u32(code).expect("only control characters are written as \\u")
+            }
+            other => other,
+        });
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Raw};
+
+    #[test]
+    fn members_and_elements() {
+        let raw = Raw::trusted(br#"{"a":"x\"},","b":[1,{"c":null},"]"],"d":-1.5,"e":{}}"#);
+        let members: Vec<_> = raw
+            .members()
+            .map(|(name, value)| (std::str::from_utf8(name).unwrap(), std::str::from_utf8(value.as_bytes()).unwrap()))
+            .collect();
+        assert_eq!(
+            members,
+            [
+                ("\"a\"", "\"x\\\"},\""),
+                ("\"b\"", "[1,{\"c\":null},\"]\"]"),
+                ("\"d\"", "-1.5"),
+                ("\"e\"", "{}"),
+            ]
+        );
+        let array = raw.members().nth(1).unwrap().1;
+        let kinds: Vec<_> = array.elements().map(Raw::kind).collect();
+        assert_eq!(kinds, [Kind::Number, Kind::Object, Kind::String]);
+        assert_eq!(Raw::trusted(b"[]").elements().count(), 0);
+        assert_eq!(Raw::trusted(b"{}").members().count(), 0);
+        assert_eq!(Raw::trusted(b"7").members().count(), 0);
+    }
+
+    #[test]
+    fn display_is_the_javascript_conversion() {
+        // S-7
+        for (text, shown) in [
+            ("\"a\\\"b\\n\\u0001\"", "a\"b\n\u{1}"),
+            ("1.5", "1.5"),
+            ("true", "true"),
+            ("null", "null"),
+            ("{\"a\":1}", "[object Object]"),
+            ("[1,null,[\"x\",true]]", "1,,x,true"),
+        ] {
+            assert_eq!(Raw::trusted(text.as_bytes()).display(), shown);
+        }
+    }
+}

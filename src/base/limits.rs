@@ -1,0 +1,62 @@
+//! Every bound of the server in one place, with unit and reason.
+//!
+//! What an operator may tune is a field of [`Limits`]; what nobody should is a constant.
+
+/// Nesting depth of JSON input, levels. P-38 asks for 128 at least; the writer of
+/// canonical JSON recurses once per level with about 150 B of stack.
+pub const JSON_DEPTH_MAX: usize = 512;
+
+/// Fragments of one WebSocket message. A 1 MiB message in TCP-sized pieces needs about 730.
+pub const FRAGMENTS_MAX: usize = 16_384;
+
+/// Messages that one core may have waiting at another, messages. A full inbox makes the
+/// sender keep its own backlog and stop reading from its connections; it never blocks.
+pub const INBOX_MESSAGES_MAX: usize = 65_536;
+
+/// Requests of one connection that are parsed but not yet answered or still waiting their
+/// turn. Beyond it the connection is not read from, and TCP pushes back on the client.
+pub const PIPELINE_REQUESTS_MAX: usize = 1_024;
+
+/// Result bytes up to which a push is copied behind its private head instead of being
+/// sent as a second slice: a vectored write costs up to 20 % more than one slice.
+pub const PUSH_COPY_BYTES_MAX: usize = 1_024;
+
+/// Operations of one transaction. The whole list is in one message, so that the transport's
+/// limit bounds it too; this bounds the time for which it holds its locks.
+pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;
+
+/// Envelopes of one core that wait for locks. Only prepared transactions hold locks over
+/// messages, and each connection waits with one flight at most.
+pub const LOCK_WAITERS_MAX: usize = 1 << 20;
+
+/// Cores of one server. Far above any machine it runs on; an id has 16 bits.
+pub const CORES_MAX: usize = 1_024;
+
+/// What an operator may tune (configuration table `[limits]`).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Limits {
+    /// Payload of one incoming message, bytes; 0 = unlimited (P-20).
+    pub payload_bytes_max: usize,
+    /// Active subscriptions of one connection (P-115).
+    pub subscriptions_per_connection_max: u64,
+    /// Active subscriptions of all connections (P-116, K-7).
+    pub subscriptions_total_max: u64,
+    /// Bytes accepted for a connection but not yet taken by the operating system, at and
+    /// above which its pushes are withheld (P-110): `maxBufferedBytes × highWaterMark`.
+    pub unsent_bytes_mark: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            payload_bytes_max: 1_048_576,
+            subscriptions_per_connection_max: 100,
+            subscriptions_total_max: 1_000_000,
+            // 1 MiB × 0.8 = 838 860.8: 838 860 is below, 838 861 is above.
+            unsent_bytes_mark: 838_861,
+        }
+    }
+}
+
+const _: () = assert!(JSON_DEPTH_MAX >= 128, "P-38");
+const _: () = assert!(CORES_MAX <= u16::MAX as usize, "a CoreId has 16 bits");

@@ -1,0 +1,14 @@
+//! What every layer shares and nothing else knows about: ids, time and
+//! randomness as values, bounds, JSON as bytes.
+//!
+//! Uses std without clocks, threads, environment or network.
+
+pub mod bytes;
+pub mod fault;
+pub mod hash;
+pub mod ids;
+pub mod json;
+pub mod limits;
+pub mod random;
+pub mod slots;
+pub mod time;
