@@ -217,7 +217,9 @@ mod tests {
         let raw = Raw::trusted(br#"{"a":"x\"},","b":[1,{"c":null},"]"],"d":-1.5,"e":{}}"#);
         let members: Vec<_> = raw
             .members()
-            .map(|(name, value)| (std::str::from_utf8(name).unwrap(), std::str::from_utf8(value.as_bytes()).unwrap()))
+            .map(|(name, value)| {
+                (std::str::from_utf8(name).unwrap(), std::str::from_utf8(value.as_bytes()).unwrap())
+            })
             .collect();
         assert_eq!(
             members,

@@ -251,7 +251,9 @@ mod tests {
     #[test]
     fn malformed_text() {
         // P-33, S-3, P-37
-        for input in ["", " ", "{", "{\"a\":1,}", "{'a':1}", "NaN", "01", "1e400", "\"\\ud800\"", "1 2", "\u{feff}1"] {
+        for input in
+            ["", " ", "{", "{\"a\":1,}", "{'a':1}", "NaN", "01", "1e400", "\"\\ud800\"", "1 2", "\u{feff}1"]
+        {
             assert_eq!(canonical(input), None, "{input:?}");
         }
     }

@@ -54,9 +54,6 @@ mod tests {
         // P-36
         let mut out = Vec::new();
         string(&mut out, "a\"b\\c/\n\u{1}\u{7f}č\u{2028}😀");
-        assert_eq!(
-            std::str::from_utf8(&out).unwrap(),
-            "\"a\\\"b\\\\c/\\n\\u0001\u{7f}č\u{2028}😀\""
-        );
+        assert_eq!(std::str::from_utf8(&out).unwrap(), "\"a\\\"b\\\\c/\\n\\u0001\u{7f}č\u{2028}😀\"");
     }
 }

@@ -1,0 +1,206 @@
+//! A bucket as a transaction sees it: the committed records under its own writes.
+
+use super::bucket::Bucket;
+use super::definition::Definition;
+use super::filter::Filter;
+use super::record::{Key, Record};
+use std::collections::BTreeMap;
+
+/// The net effect of a transaction's writes on one bucket so far (S-169).
+#[derive(Debug, Default)]
+pub struct Delta {
+    /// Ordered by key, so that a run replays exactly.
+    writes: BTreeMap<Key, Pending>,
+    /// Numbers the inserts, which follow the committed records in this order.
+    inserts: u64,
+}
+
+#[derive(Debug)]
+struct Pending {
+    /// Whether a committed record of that key goes (deleted, or replaced by an insert).
+    removes: bool,
+    /// Whether a committed record of that key gets a new version in its place.
+    updated: Option<Record>,
+    /// A new record and its place among the inserts.
+    inserted: Option<(u64, Record)>,
+}
+
+/// One change to a bucket, net of everything that happened before the commit.
+#[derive(Clone, Debug)]
+pub enum Write {
+    /// A new record at the end.
+    Insert(Record),
+    /// A new version in the old one's place.
+    Update(Record),
+    /// The record of that key goes.
+    Delete(Key),
+}
+
+impl Delta {
+    /// Notes an insert; the key is free in the view.
+    pub fn insert(&mut self, key: Key, record: Record) {
+        self.inserts += 1;
+        let place = self.inserts;
+        let pending = self.pending(key);
+        pending.updated = None;
+        pending.inserted = Some((place, record));
+    }
+
+    /// Notes a new version; the key exists in the view.
+    pub fn update(&mut self, key: Key, record: Record) {
+        let pending = self.pending(key);
+        match &mut pending.inserted {
+            Some((_, inserted)) => *inserted = record,
+            None => pending.updated = Some(record),
+        }
+    }
+
+    /// Notes a delete; the key exists in the view.
+    pub fn delete(&mut self, key: Key, is_committed: bool) {
+        let pending = self.pending(key);
+        *pending = Pending { removes: is_committed, updated: None, inserted: None };
+    }
+
+    /// The net changes: deletes, then updates, then inserts in their order. A delete goes
+    /// first so that an insert of the same key finds it free (S-178).
+    pub fn into_writes(self) -> Vec<Write> {
+        let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
+        for (key, pending) in self.writes {
+            if pending.removes {
+                deletes.push(Write::Delete(key));
+            }
+            updates.extend(pending.updated.map(Write::Update));
+            inserts.extend(pending.inserted);
+        }
+        inserts.sort_by_key(|(place, _)| *place);
+        deletes.extend(updates);
+        deletes.extend(inserts.into_iter().map(|(_, record)| Write::Insert(record)));
+        deletes
+    }
+
+    fn pending(&mut self, key: Key) -> &mut Pending {
+        self.writes.entry(key).or_insert(Pending { removes: false, updated: None, inserted: None })
+    }
+}
+
+/// A bucket to read from, with or without a transaction's writes on top.
+#[derive(Clone, Copy)]
+pub struct View<'a> {
+    bucket: &'a Bucket,
+    delta: Option<&'a Delta>,
+}
+
+impl<'a> View<'a> {
+    /// The committed state.
+    pub fn committed(bucket: &'a Bucket) -> Self {
+        Self { bucket, delta: None }
+    }
+
+    /// The state inside a transaction.
+    pub fn with(bucket: &'a Bucket, delta: &'a Delta) -> Self {
+        Self { bucket, delta: Some(delta) }
+    }
+
+    /// What the bucket is.
+    pub fn definition(self) -> &'a Definition {
+        self.bucket.definition()
+    }
+
+    /// The record of that key.
+    pub fn get(self, key: &[u8]) -> Option<&'a Record> {
+        let pending = self.delta.and_then(|delta| delta.writes.get(key));
+        match pending {
+            None => self.bucket.get(key),
+            Some(Pending { inserted: Some((_, record)), .. })
+            | Some(Pending { updated: Some(record), .. }) => Some(record),
+            Some(pending) if pending.removes => None,
+            // An insert that was deleted again leaves an empty entry over nothing.
+            Some(_) => None,
+        }
+    }
+
+    /// The records in order: committed ones in their places, then the transaction's inserts.
+    pub fn records(self) -> impl Iterator<Item = &'a Record> {
+        let current = move |record: &'a Record| {
+            let Some(delta) = self.delta else { return Some(record) };
+            match delta.writes.get(record.key(self.definition()).as_bytes()) {
+                None => Some(record),
+                Some(pending) if pending.removes => None,
+                Some(pending) => pending.updated.as_ref(),
+            }
+        };
+        self.bucket.iter().filter_map(current).chain(self.inserted())
+    }
+
+    /// Appends the matching records as a JSON array (S-97, S-98).
+    pub fn write_all(self, filter: &Filter, out: &mut Vec<u8>) {
+        write_array(self.matching(filter), out);
+    }
+
+    /// Appends the first `n` matching records (S-106).
+    pub fn write_first(self, filter: &Filter, n: u64, out: &mut Vec<u8>) {
+        write_array(self.matching(filter).take(as_count(n)), out);
+    }
+
+    /// Appends the last `n` matching records in ascending order (S-106). Without a filter and
+    /// outside a transaction O(n).
+    pub fn write_last(self, filter: &Filter, n: u64, out: &mut Vec<u8>) {
+        let matcher = filter.matcher(self.definition());
+        let mut newest: Vec<&Record> = if self.delta.is_none() {
+            self.bucket.iter_back().filter(|record| matcher.matches(record)).take(as_count(n)).collect()
+        } else {
+            let matching: Vec<_> = self.matching(filter).collect();
+            matching.into_iter().rev().take(as_count(n)).collect()
+        };
+        newest.reverse();
+        write_array(newest.into_iter(), out);
+    }
+
+    /// Appends the number of matching records (S-100). Without a filter and outside a
+    /// transaction O(1).
+    pub fn write_count(self, filter: &Filter, out: &mut Vec<u8>) {
+        let count = if filter.is_empty() && self.delta.is_none() {
+            self.bucket.len()
+        } else {
+            self.matching(filter).count()
+        };
+        out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+    }
+
+    /// The first matching record (S-99).
+    pub fn find(self, filter: &Filter) -> Option<&'a Record> {
+        let matcher = filter.matcher(self.definition());
+        self.records().find(|record| matcher.matches(record))
+    }
+
+    fn matching(self, filter: &Filter) -> impl Iterator<Item = &'a Record> {
+        let matcher = filter.matcher(self.definition());
+        self.records().filter(move |record| matcher.matches(record))
+    }
+
+    fn inserted(self) -> impl Iterator<Item = &'a Record> {
+        let mut inserted: Vec<&'a (u64, Record)> = self
+            .delta
+            .into_iter()
+            .flat_map(|delta| delta.writes.values())
+            .filter_map(|p| p.inserted.as_ref())
+            .collect();
+        inserted.sort_by_key(|(place, _)| *place);
+        inserted.into_iter().map(|(_, record)| record)
+    }
+}
+
+fn as_count(n: u64) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
+fn write_array<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Vec<u8>) {
+    out.push(b'[');
+    for (at, record) in records.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        out.extend_from_slice(record.text());
+    }
+    out.push(b']');
+}

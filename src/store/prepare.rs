@@ -1,0 +1,206 @@
+//! From what a client sends to a record that may be stored (02 §2.3, §3.3).
+
+use super::definition::{Definition, Field, Generated};
+use super::record::{META_NAMES, Meta, Record};
+use super::validate;
+use crate::base::fault::Fault;
+use crate::base::json::{Object, Raw, Span};
+use crate::base::random::Random;
+
+/// What the outside contributes to a new version of a record.
+pub struct Stamp<'a> {
+    /// One clock reading, milliseconds since the Unix epoch.
+    pub unix_ms: u64,
+    /// For generated values.
+    pub random: &'a mut Random,
+}
+
+/// Prepares an insert: copies, generates, defaults, validates, stamps (S-30).
+///
+/// # Errors
+/// `VALIDATION_ERROR` with every issue found (S-51).
+pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> Result<Record, Fault> {
+    let mut draft = Draft::new(definition, data.text().len());
+    for (name, value) in data.members().filter(|(name, _)| !META_NAMES.contains(name)) {
+        draft.add(name, value.as_bytes());
+    }
+    for (number, field) in definition.fields().iter().enumerate() {
+        if let (Some(Generated::Uuid), None) = (field.generated, draft.fields[number]) {
+            draft.add_uuid(number, field, stamp.random);
+        }
+    }
+    for (number, field) in definition.fields().iter().enumerate() {
+        if let (Some(default), None) = (&field.default, draft.fields[number]) {
+            draft.add(&field.quoted, default);
+        }
+    }
+    let now = stamp.unix_ms;
+    draft.finish(Meta { version: 1, created_at: now, updated_at: now })
+}
+
+/// Prepares an update: merges, validates, counts the version up (S-85…S-90).
+///
+/// # Errors
+/// `VALIDATION_ERROR` with every issue of the merged record (S-51, S-89).
+pub fn update(definition: &Definition, old: &Record, data: &Object, unix_ms: u64) -> Result<Record, Fault> {
+    let replacement = |name: &[u8]| data.get(name).filter(|_| may_update(definition, name));
+    let mut draft = Draft::new(definition, old.text().len() + data.text().len());
+    for (name, value) in old.data() {
+        draft.add(name, replacement(name).unwrap_or(value).as_bytes());
+    }
+    for (name, value) in data.members().filter(|(name, _)| may_update(definition, name)) {
+        let known = match definition.field_number(name) {
+            Some(number) => draft.fields[number].is_some(),
+            None => old.data().any(|(old_name, _)| old_name == name),
+        };
+        if !known {
+            draft.add(name, value.as_bytes());
+        }
+    }
+    draft.finish(Meta { version: old.version() + 1, created_at: old.created_at(), updated_at: unix_ms })
+}
+
+/// Whether an update may set the property; others are silently ignored (S-86).
+fn may_update(definition: &Definition, name: &[u8]) -> bool {
+    if META_NAMES.contains(&name) {
+        return false;
+    }
+    definition.field_number(name).is_none_or(|number| {
+        number != definition.key_field() && definition.fields()[number].generated.is_none()
+    })
+}
+
+/// A record's text while it is written.
+struct Draft<'a> {
+    definition: &'a Definition,
+    text: Vec<u8>,
+    fields: Box<[Option<Span>]>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(definition: &'a Definition, data_bytes: usize) -> Self {
+        /// Metadata and a few generated or defaulted fields.
+        const EXTRA_BYTES: usize = 160;
+        let mut text = Vec::with_capacity(data_bytes + EXTRA_BYTES);
+        text.push(b'{');
+        Self { definition, text, fields: vec![None; definition.fields().len()].into() }
+    }
+
+    fn add(&mut self, name: &[u8], value: &[u8]) {
+        let span = self.write(name, |text| text.extend_from_slice(value));
+        if let Some(number) = self.definition.field_number(name) {
+            self.fields[number] = Some(span);
+        }
+    }
+
+    fn add_uuid(&mut self, number: usize, field: &Field, random: &mut Random) {
+        let id = uuid::Builder::from_random_bytes(random.next_bytes16()).into_uuid();
+        let mut buffer = uuid::Uuid::encode_buffer();
+        let id = id.hyphenated().encode_lower(&mut buffer);
+        self.fields[number] = Some(self.write(&field.quoted, |text| {
+            text.push(b'"');
+            text.extend_from_slice(id.as_bytes());
+            text.push(b'"');
+        }));
+    }
+
+    fn write(&mut self, name: &[u8], value: impl FnOnce(&mut Vec<u8>)) -> Span {
+        if self.text.len() > 1 {
+            self.text.push(b',');
+        }
+        self.text.extend_from_slice(name);
+        self.text.push(b':');
+        let start = self.text.len();
+        value(&mut self.text);
+        Span::from(start, &self.text)
+    }
+
+    fn finish(self, meta: Meta) -> Result<Record, Fault> {
+        let value = |number: usize| self.fields[number].map(|span| Raw::trusted(span.of(&self.text)));
+        validate::record(self.definition, value)?;
+        Ok(Record::finish(self.text, self.fields, meta))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Stamp, insert, update};
+    use crate::base::json::{Object, Parser, Raw};
+    use crate::base::random::Random;
+    use crate::store::{Definition, Record};
+
+    const DEFINITION: &str = r#"{"key":"id","schema":{"id":{"type":"string","generated":"uuid"},"name":{"type":"string","required":true},"role":{"type":"string","default":"user"},"age":{"type":"number"}}}"#;
+
+    fn definition() -> Definition {
+        Definition::parse("u", Raw::trusted(DEFINITION.as_bytes())).unwrap()
+    }
+
+    fn object(text: &str) -> Object {
+        let mut parser = Parser::default();
+        let mut bytes = text.as_bytes().to_vec();
+        Object::from_value(parser.parse(&mut bytes).unwrap().root()).unwrap()
+    }
+
+    fn text(record: &Record) -> &str {
+        std::str::from_utf8(record.text()).unwrap()
+    }
+
+    fn inserted(data: &str) -> Result<Record, String> {
+        let mut random = Random::from_seed([1; 32]);
+        insert(&definition(), &object(data), &mut Stamp { unix_ms: 7, random: &mut random })
+            .map_err(|fault| fault.message)
+    }
+
+    #[test]
+    fn an_insert_generates_defaults_and_stamps() {
+        // S-30, S-33, S-6: V-3
+        let record = inserted(r#"{"name":"x","_version":99,"_createdAt":1,"_foo":3}"#).unwrap();
+        let shown = text(&record);
+        let id = record.field(0).unwrap().as_str().unwrap().into_owned();
+        assert_eq!((id.len(), &id[14..15]), (36, "4"));
+        assert_eq!(
+            shown,
+            format!(
+                r#"{{"name":"x","_foo":3,"id":"{id}","role":"user","_version":1,"_createdAt":7,"_updatedAt":7}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn null_suppresses_generation_and_default() {
+        // S-31: V-2; the key may not be null (S-66).
+        let record = inserted(r#"{"id":"a","name":"x","role":null}"#).unwrap();
+        assert!(text(&record).starts_with(r#"{"id":"a","name":"x","role":null,"_version""#));
+        assert_eq!(
+            inserted(r#"{"id":null,"name":"x"}"#).unwrap_err(),
+            "Validation failed for bucket \"u\": id: Field is required"
+        );
+    }
+
+    #[test]
+    fn an_update_merges() {
+        // S-85, S-86, S-90: V-10, V-11
+        let old = inserted(r#"{"id":"a","name":"x","extra":[1]}"#).unwrap();
+        let data = object(r#"{"id":"b","_version":50,"role":"admin","extra":null,"new":{"a":1}}"#);
+        let record = update(&definition(), &old, &data, 9).unwrap();
+        assert_eq!(
+            text(&record),
+            r#"{"id":"a","name":"x","extra":null,"role":"admin","new":{"a":1},"_version":2,"_createdAt":7,"_updatedAt":9}"#
+        );
+        assert_eq!(record.version(), 2);
+        let again = update(&definition(), &record, &object("{}"), 9).unwrap();
+        assert_eq!(again.version(), 3);
+        assert_eq!(again.property(b"\"_updatedAt\"").unwrap().as_bytes(), b"9");
+    }
+
+    #[test]
+    fn the_merged_record_is_validated() {
+        // S-89
+        let old = inserted(r#"{"id":"a","name":"x"}"#).unwrap();
+        let fault = update(&definition(), &old, &object(r#"{"name":null,"age":"old"}"#), 9).unwrap_err();
+        assert_eq!(
+            fault.message,
+            "Validation failed for bucket \"u\": name: Field is required; age: Expected type \"number\", got string"
+        );
+    }
+}
