@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// A result as it travels between cores: immutable JSON text with one `}` behind it,
 /// which closes the push envelope, so that head and body are the whole message.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Body {
     bytes: Arc<[u8]>,
     digest: u64,

@@ -11,7 +11,7 @@ pub const FRAGMENTS_MAX: usize = 16_384;
 
 /// Messages that one core may have waiting at another, messages. A full inbox makes the
 /// sender keep its own backlog and stop reading from its connections; it never blocks.
-pub const INBOX_MESSAGES_MAX: usize = 65_536;
+pub const INBOX_MESSAGES_MAX: usize = 8_192;
 
 /// Requests of one connection that are parsed but not yet answered or still waiting their
 /// turn. Beyond it the connection is not read from, and TCP pushes back on the client.

@@ -1,5 +1,232 @@
-//! One core put together, still pure.
+//! One core put together, still pure: its sessions and its share of the data.
+//!
+//! [`Node::handle`] is the only entry. It does no I/O and knows no clock; the shell
+//! and the simulator drive it alike.
 
+mod answer;
+mod closing;
+mod coordinate;
+mod deliver;
+mod outbox;
+mod receive;
+mod serve;
 mod settings;
 
+pub use crate::message::Mail;
+pub use crate::shard::Census as ShardCensus;
+pub use outbox::{Chunk, Outbox, Output};
 pub use settings::{Placement, Settings};
+
+use crate::access::Gate;
+use crate::base::counters::Counters;
+use crate::base::ids::{ConnId, CoreId};
+use crate::base::json::Parser;
+use crate::base::random::Random;
+use crate::base::slots::Slots;
+use crate::base::time::Now;
+use crate::message::Leave;
+use crate::router::Catalog;
+use crate::session::{Hub, Session, Watched};
+use crate::shard::{Posts, Shard};
+use crate::wire;
+use closing::Closing;
+use coordinate::Coordinators;
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// What can happen to a core.
+pub enum Input<'a> {
+    /// A client has connected.
+    Accepted,
+    /// A client's bytes; the node takes them all and may change them in place.
+    Bytes(ConnId, &'a mut [u8]),
+    /// The operating system has taken so many of the connection's bytes.
+    Sent(ConnId, usize),
+    /// The connection's socket is gone, whoever ended it. Comes exactly once for every
+    /// connection that was admitted.
+    Closed(ConnId),
+    /// Mail from another core, in the order in which that core posted it.
+    Posted(CoreId, Mail),
+    /// Time has passed.
+    Tick,
+    /// Stop serving; clients get this long to leave on their own, milliseconds (P-170).
+    Shutdown(u64),
+}
+
+/// One core: its connections and its data.
+///
+/// # The contract
+///
+/// The caller calls [`Node::handle`] with one input at a time and then drains the
+/// outbox completely, in order, before the next call. It is not fallible: a fault of the
+/// peer becomes an error answer or a close, a fault of ours is a panic, after which the
+/// process must end, since the state of a core is gone.
+pub struct Node {
+    parser: Parser,
+    core: Core,
+}
+
+/// Everything but the parser, so that a parsed message can be borrowed beside it.
+struct Core {
+    id: CoreId,
+    settings: Rc<Settings>,
+    handshake: wire::Policy,
+    gate: Gate,
+    catalog: Catalog,
+    counters: Arc<Counters>,
+    sessions: Slots<Session>,
+    hub: Hub,
+    shard: Shard,
+    coordinators: Coordinators,
+    closing: Closing,
+    /// Mail from this core to itself.
+    local: VecDeque<Mail>,
+    /// Reused by every call into the shard.
+    posts: Posts,
+}
+
+/// What is left in a node, for tests: all zero when everybody has left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Connections that have not ended.
+    pub sessions: usize,
+    /// Transactions that this core coordinates.
+    pub transactions: usize,
+    /// Whether anybody on this core subscribes to anything.
+    pub has_subscribers: bool,
+    /// The data half.
+    pub shard: ShardCensus,
+}
+
+impl Node {
+    /// A core of a server with `cores` cores, all made from the same settings. The seed
+    /// differs from core to core; the same seed and inputs give the same outputs.
+    pub fn new(id: CoreId, cores: u16, settings: Rc<Settings>, counters: Arc<Counters>, seed: [u8; 32]) -> Self {
+        let mut random = Random::from_seed(seed);
+        let rules = settings.rules.then(|| CoreId(settings.placement.rules % cores));
+        let mut catalog = Catalog::new(cores, rules, random.next_u64());
+        let mut shard = Shard::new(rules == Some(id), Random::from_seed(fork(&mut random)));
+        for definition in &settings.buckets {
+            let name = definition.name();
+            let pin = settings.placement.buckets.iter().find(|(bucket, _)| bucket == name);
+            let placed = catalog.add_bucket(name, pin.map(|(_, core)| CoreId(core % cores)));
+            if placed.core == id {
+                shard.define(placed.bucket, definition.clone());
+            }
+        }
+        for (name, definition) in &settings.queries {
+            catalog.add_query(name, definition.clone());
+        }
+        let handshake =
+            wire::Policy { path: settings.path.clone(), allowed_origins: settings.allowed_origins.clone() };
+        let core = Core {
+            id,
+            gate: Gate::new(settings.auth.as_ref()),
+            settings,
+            handshake,
+            catalog,
+            counters,
+            sessions: Slots::default(),
+            hub: Hub::default(),
+            shard,
+            coordinators: Coordinators::default(),
+            closing: Closing::default(),
+            local: VecDeque::new(),
+            posts: Posts::new(),
+        };
+        Self { parser: Parser::default(), core }
+    }
+
+    /// Handles one input. The caller drains `out` completely before the next call.
+    pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
+        match input {
+            Input::Accepted => self.core.accept(out),
+            Input::Bytes(conn, bytes) => self.receive(conn, bytes, now, out),
+            Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, out),
+            Input::Closed(conn) => self.core.closed(conn, out),
+            Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
+            Input::Tick => self.core.tick(now, out),
+            Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
+        }
+        self.settle(now, out);
+        self.core.report_stopped(out);
+    }
+
+    /// What is left.
+    pub fn census(&self) -> Census {
+        Census {
+            sessions: self.core.sessions.len(),
+            transactions: self.core.coordinators.len(),
+            has_subscribers: !self.core.hub.is_empty(),
+            shard: self.core.shard.census(),
+        }
+    }
+
+    /// Works until nothing is left that this core can do by itself.
+    fn settle(&mut self, now: Now, out: &mut Outbox) {
+        loop {
+            if let Some(mail) = self.core.local.pop_front() {
+                let id = self.core.id;
+                self.core.mail(id, mail, now, out);
+            } else if let Some(conn) = self.core.closing.next_ready() {
+                self.serve_backlog(conn, now, out);
+            } else {
+                return;
+            }
+        }
+    }
+}
+
+impl Core {
+    /// Handles mail, from another core or from this one.
+    fn mail(&mut self, from: CoreId, mail: Mail, now: Now, out: &mut Outbox) {
+        let mut posts = std::mem::take(&mut self.posts);
+        match mail {
+            Mail::Request(request) => self.shard.request(request, now, &mut posts),
+            Mail::Prepare(prepare) => self.shard.prepare(prepare, now, &mut posts),
+            Mail::Decide { txn, commit } => self.shard.decide(txn, commit, now, &mut posts),
+            Mail::Leave(leave) => self.shard.leave(from, leave),
+            Mail::Answer(answer) => self.answer(from, answer, out),
+            Mail::Push(set) => self.push(from, set, out),
+            Mail::Event { patterns, body } => self.event(&patterns, body, out),
+            Mail::Vote(vote) => self.vote(vote, out),
+        }
+        for (to, mail) in posts.drain(..) {
+            self.post(to, mail, out);
+        }
+        self.posts = posts;
+    }
+
+    /// Sends mail; mail to this core itself is handled before the input's call returns.
+    fn post(&mut self, to: CoreId, mail: Mail, out: &mut Outbox) {
+        if to == self.id {
+            self.local.push_back(mail);
+        } else {
+            out.push(Output::Post(to, mail));
+        }
+    }
+
+    /// Tells the keeper of a live query or pattern that a subscriber has left.
+    fn post_leave(&mut self, watched: Watched, out: &mut Outbox) {
+        let (core, leave) = match watched {
+            Watched::Query(core, live) => (core, Leave::Query(live)),
+            Watched::Pattern(live) => {
+                (self.catalog.rules().expect("patterns need a rule engine"), Leave::Pattern(live))
+            }
+        };
+        self.post(core, Mail::Leave(leave), out);
+    }
+
+    fn session(&mut self, conn: ConnId) -> Option<&mut Session> {
+        self.sessions.get_mut(conn.slot, conn.generation)
+    }
+}
+
+/// An independent seed.
+fn fork(random: &mut Random) -> [u8; 32] {
+    let mut seed = [0; 32];
+    seed[..16].copy_from_slice(&random.next_bytes16());
+    seed[16..].copy_from_slice(&random.next_bytes16());
+    seed
+}

@@ -1,7 +1,7 @@
 //! What a bucket is: its key field and its schema.
 
 use crate::base::fault::Fault;
-use crate::base::json::{self, Kind, Raw};
+use crate::base::json::{Kind, Raw};
 use std::collections::HashMap;
 
 /// A bucket definition that has been checked (S-21, S-24).
@@ -193,13 +193,6 @@ impl Field {
 /// The text of a quoted name.
 pub(crate) fn unquoted(quoted: &[u8]) -> String {
     Raw::trusted(quoted).as_str().expect("names are strings").into_owned()
-}
-
-/// The name with quotes, as it stands in canonical text.
-pub(crate) fn quoted(name: &str) -> Box<[u8]> {
-    let mut out = Vec::with_capacity(name.len() + 2);
-    json::string(&mut out, name);
-    out.into()
 }
 
 #[cfg(test)]

@@ -61,6 +61,11 @@ impl Delta {
         *pending = Pending { removes: is_committed, updated: None, inserted: None };
     }
 
+    /// The keys written, in key order.
+    pub fn keys(&self) -> impl Iterator<Item = &Key> {
+        self.writes.keys()
+    }
+
     /// The net changes: deletes, then updates, then inserts in their order. A delete goes
     /// first so that an insert of the same key finds it free (S-178).
     pub fn into_writes(self) -> Vec<Write> {

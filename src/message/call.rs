@@ -1,0 +1,118 @@
+//! What a client asks for, decoded: names still borrowed from its text, data owned.
+
+use crate::base::json::Object;
+use crate::store::{Filter, Key};
+
+/// A decoded request.
+#[derive(Debug)]
+pub enum Call<'t> {
+    /// One read or write of one bucket.
+    Data {
+        /// The bucket's name.
+        bucket: &'t str,
+        /// What to do.
+        verb: Verb,
+    },
+    /// Several, atomically.
+    Transaction(Vec<Step<&'t str>>),
+    /// Subscribe to a named query.
+    Subscribe {
+        /// Its name.
+        query: &'t str,
+        /// The parameters as canonical JSON.
+        params: Option<Vec<u8>>,
+    },
+    /// Facts and events.
+    Rules(RulesCall),
+    /// What concerns the connection alone.
+    Session(SessionCall<'t>),
+}
+
+/// One operation of a transaction.
+#[derive(Debug)]
+pub struct Step<B> {
+    /// The bucket, by name or resolved.
+    pub bucket: B,
+    /// What to do.
+    pub verb: Verb,
+}
+
+/// What is done to one bucket.
+#[derive(Debug)]
+pub enum Verb {
+    /// Insert one record.
+    Insert(Object),
+    /// Fetch the record of a key.
+    Get(Key),
+    /// Change fields of the record of a key.
+    Update(Key, Object),
+    /// Remove the record of a key.
+    Delete(Key),
+    /// The matching records.
+    Where(Filter),
+    /// The first matching record.
+    FindOne(Filter),
+    /// The number of matching records.
+    Count(Filter),
+    /// The first n records.
+    First(u64),
+    /// The last n records.
+    Last(u64),
+}
+
+/// What concerns facts and events.
+#[derive(Debug)]
+pub enum RulesCall {
+    /// Emit an event.
+    Emit {
+        /// Its topic.
+        topic: String,
+        /// Its payload; `None` = `{}`.
+        data: Option<Object>,
+        /// Links events of one flow.
+        correlation_id: Option<String>,
+        /// What caused it.
+        causation_id: Option<String>,
+    },
+    /// Write a fact.
+    SetFact {
+        /// Its key.
+        key: String,
+        /// Its value as canonical JSON.
+        value: Vec<u8>,
+    },
+    /// Read a fact's value.
+    GetFact(String),
+    /// Remove a fact.
+    DeleteFact(String),
+    /// The facts that match a pattern.
+    QueryFacts(String),
+    /// All facts.
+    AllFacts,
+    /// Subscribe to the events that match a topic pattern.
+    Subscribe(String),
+}
+
+/// What a connection's own core answers.
+#[derive(Debug)]
+pub enum SessionCall<'t> {
+    /// Log in with a token.
+    Login {
+        /// The token.
+        token: &'t str,
+    },
+    /// Log out.
+    Logout,
+    /// Who am I?
+    Whoami,
+    /// End a store subscription.
+    Unsubscribe {
+        /// `sub-<n>`
+        id: &'t str,
+    },
+    /// End an event subscription.
+    UnsubscribeEvents {
+        /// `sub-<n>`
+        id: &'t str,
+    },
+}

@@ -1,0 +1,172 @@
+//! What travels between cores, and between the two halves of one core.
+//!
+//! Mail from one core to another arrives in the order in which it was sent. Answers
+//! to one connection's requests come back in the order of the requests, so that they
+//! need no numbers.
+
+use super::call::{RulesCall, Step, Verb};
+use crate::base::bytes::Body;
+use crate::base::fault::Fault;
+use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, TxnId};
+use crate::query::Bound;
+use smallvec::SmallVec;
+use std::sync::Arc;
+
+/// Anything that one core tells another, or itself.
+#[derive(Debug)]
+pub enum Mail {
+    /// To the shard that owns the data.
+    Request(Request),
+    /// Back to the connection's core.
+    Answer(Answer),
+    /// New answers of live queries, to a core with subscribers.
+    Push(PushSet),
+    /// An event, to a core with subscribers.
+    Event {
+        /// The live patterns that match, in the order of P-129.
+        patterns: SmallVec<[LiveId; 2]>,
+        /// The push's `data`.
+        body: Body,
+    },
+    /// A subscriber has left.
+    Leave(Leave),
+    /// Phase one of a transaction, to a participant.
+    Prepare(Prepare),
+    /// The participant's answer, to the coordinator.
+    Vote(Vote),
+    /// Phase two, to a participant that has voted yes.
+    Decide {
+        /// Which transaction.
+        txn: TxnId,
+        /// Whether it happens.
+        commit: bool,
+    },
+}
+
+/// One request for the data of a core.
+#[derive(Debug)]
+pub struct Request {
+    /// Who asks.
+    pub origin: Origin,
+    /// What.
+    pub op: Op,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The connection's core.
+    pub core: CoreId,
+    /// The connection there.
+    pub conn: ConnId,
+}
+
+/// A request with every name resolved.
+#[derive(Debug)]
+pub enum Op {
+    /// One read or write of one bucket.
+    Data {
+        /// The bucket.
+        bucket: BucketId,
+        /// What to do.
+        verb: Verb,
+    },
+    /// A transaction whose buckets all live on the core.
+    Transaction(Vec<Step<Target>>),
+    /// Start or join a live query.
+    Subscribe(Box<Bound>),
+    /// Facts and events.
+    Rules(RulesCall),
+}
+
+/// The bucket of a transaction's operation, or its name if there is none: that fails when
+/// the operation is reached (S-174).
+pub type Target = Result<BucketId, Box<str>>;
+
+/// The answer to a request.
+#[derive(Debug)]
+pub struct Answer {
+    /// The connection that asked.
+    pub conn: ConnId,
+    /// What became of it.
+    pub outcome: Outcome,
+}
+
+/// What became of a request.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The result's `data`.
+    Data(Json),
+    /// An error answer.
+    Fault(Box<Fault>),
+    /// A live query was started or joined; this is its state now.
+    Subscribed {
+        /// The live query.
+        live: LiveId,
+        /// Its answer.
+        body: Body,
+    },
+    /// A topic pattern is watched.
+    Watching {
+        /// The live pattern.
+        live: LiveId,
+    },
+}
+
+/// JSON text on its way out.
+#[derive(Debug)]
+pub enum Json {
+    /// The same for everybody.
+    Fixed(&'static str),
+    /// A stored record; its text is shared, not copied.
+    Record(Arc<[u8]>),
+    /// Made for this answer.
+    Text(Vec<u8>),
+}
+
+impl Json {
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Fixed(text) => text.as_bytes(),
+            Self::Record(text) => text,
+            Self::Text(text) => text,
+        }
+    }
+}
+
+/// All live queries of one commit whose answers are new, in the order of their creation.
+#[derive(Debug)]
+pub struct PushSet {
+    /// Live query and answer.
+    pub updates: SmallVec<[(LiveId, Body); 1]>,
+}
+
+/// One subscriber on the sending core has left a live query or a live pattern.
+#[derive(Clone, Copy, Debug)]
+pub enum Leave {
+    /// A live query.
+    Query(LiveId),
+    /// A live pattern.
+    Pattern(LiveId),
+}
+
+/// Asks a participant to execute its part on an overlay and hold it.
+#[derive(Debug)]
+pub struct Prepare {
+    /// Which transaction.
+    pub txn: TxnId,
+    /// (place in the client's list, operation)
+    pub steps: Vec<(usize, Step<Target>)>,
+    /// Whether a yes is the commit (last agent).
+    pub commits: bool,
+}
+
+/// A participant's vote: results by place, or the first failure.
+#[derive(Debug)]
+pub struct Vote {
+    /// Which transaction.
+    pub txn: TxnId,
+    /// Yes with results, or no with the reason.
+    pub vote: Result<Vec<(usize, Json)>, (usize, Fault)>,
+}

@@ -1,0 +1,12 @@
+//! The vocabulary that sessions and shards share. No behaviour.
+
+mod call;
+mod mail;
+mod operation;
+
+// Words of the layers below that requests and answers are made of.
+pub use crate::access::{Identity, Tier};
+pub use crate::store::{Filter, Key};
+pub use call::{Call, RulesCall, SessionCall, Step, Verb};
+pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};
+pub use operation::{Namespace, Operation};

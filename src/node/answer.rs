@@ -1,0 +1,80 @@
+//! Answers on their way back to the client, and subscriptions as they begin and end.
+
+use super::Core;
+use super::outbox::Outbox;
+use crate::base::bytes::LocalBody;
+use crate::base::ids::{ConnId, CoreId, SubscriptionId};
+use crate::message::{Answer, Outcome};
+use crate::protocol;
+use crate::session::{Due, Subscription, Watched};
+use std::rc::Rc;
+
+impl Core {
+    /// Takes the answer to the oldest request of a connection that is executing.
+    pub(super) fn answer(&mut self, from: CoreId, answer: Answer, out: &mut Outbox) {
+        let Answer { conn, outcome } = answer;
+        let session = self.session(conn).expect("a session outlives the requests that it sent");
+        let pending = session.flight.land();
+        let may_subscribe = session.is_open();
+        match outcome {
+            Outcome::Data(json) => {
+                self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
+            }
+            Outcome::Fault(fault) => {
+                if pending.due == Due::Subscription {
+                    self.counters.release_subscription();
+                }
+                let expose = self.settings.expose_error_details;
+                self.frame(conn, out, |out| protocol::error(out, pending.id, &fault, expose));
+            }
+            Outcome::Subscribed { live, .. } if !may_subscribe => self.decline(Watched::Query(from, live), out),
+            Outcome::Watching { live } if !may_subscribe => self.decline(Watched::Pattern(live), out),
+            Outcome::Subscribed { live, body } => {
+                let body: LocalBody = Rc::new(body);
+                let id = self.begin_subscription(conn, Watched::Query(from, live));
+                self.hub.add_query((from, live), Rc::clone(&body), conn, id);
+                self.result(conn, pending.id, out, |out| protocol::subscribed(out, id, body.json()));
+            }
+            Outcome::Watching { live } => {
+                let id = self.begin_subscription(conn, Watched::Pattern(live));
+                self.hub.add_pattern(live, conn, id);
+                self.result(conn, pending.id, out, |out| protocol::watching(out, id));
+            }
+        }
+        let session = self.session(conn).expect("answering does not end a session");
+        if session.flight.is_empty() && (!session.backlog.is_empty() || !session.is_open()) {
+            self.closing.ready(conn);
+        }
+    }
+
+    fn begin_subscription(&mut self, conn: ConnId, watched: Watched) -> SubscriptionId {
+        let id = SubscriptionId(self.counters.next_subscription());
+        let session = self.session(conn).expect("the caller has it");
+        session.subscriptions.push(Subscription { id, watched });
+        id
+    }
+
+    /// A subscription came into being for a connection that has ended meanwhile.
+    fn decline(&mut self, watched: Watched, out: &mut Outbox) {
+        self.counters.release_subscription();
+        self.post_leave(watched, out);
+    }
+
+    /// Ends a subscription that is off its session's list: no push follows, its place is free.
+    pub(super) fn end_subscription(&mut self, conn: ConnId, subscription: Subscription, out: &mut Outbox) {
+        let was_stale = self.hub.remove(subscription.watched, subscription.id);
+        if let Some(session) = self.session(conn).filter(|_| was_stale) {
+            session.stale_subscriptions -= 1;
+        }
+        self.counters.release_subscription();
+        self.post_leave(subscription.watched, out);
+    }
+
+    /// Ends all subscriptions of a connection, silently (P-168).
+    pub(super) fn end_subscriptions(&mut self, conn: ConnId, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        for subscription in std::mem::take(&mut session.subscriptions) {
+            self.end_subscription(conn, subscription, out);
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! How connections and the server end.
+
+use super::Core;
+use super::outbox::{Outbox, Output};
+use crate::base::ids::ConnId;
+use crate::base::time::Now;
+use crate::protocol;
+use crate::session::Stage;
+use crate::wire::{self, CloseCode};
+use std::collections::VecDeque;
+
+/// How long a peer may take to end its side after our Close frame, milliseconds (P-163
+/// allows up to 30 s; a living peer needs one round trip).
+const LINGER_MS: u64 = 2_000;
+
+/// How long a connection's last requests may take when the server stops, milliseconds (P-170).
+const LAST_REQUESTS_MS: u64 = 5_000;
+
+/// What ends when.
+#[derive(Default)]
+pub(super) struct Closing {
+    /// Connections to drop at a monotonic time, in order of their time but for the few
+    /// that finish their last requests.
+    deadlines: VecDeque<(u64, ConnId)>,
+    /// Connections that have something to serve, or to end, now that their answers are in.
+    ready: VecDeque<ConnId>,
+    stop: Stop,
+}
+
+#[derive(Default)]
+enum Stop {
+    #[default]
+    Running,
+    /// Clients were told and may leave until that time.
+    Grace {
+        until_ms: u64,
+    },
+    /// Connections are being closed.
+    Forced,
+    /// Everybody has left.
+    Stopped,
+}
+
+impl Closing {
+    pub(super) fn is_stopping(&self) -> bool {
+        !matches!(self.stop, Stop::Running)
+    }
+
+    pub(super) fn is_forced(&self) -> bool {
+        matches!(self.stop, Stop::Forced | Stop::Stopped)
+    }
+
+    pub(super) fn ready(&mut self, conn: ConnId) {
+        self.ready.push_back(conn);
+    }
+
+    pub(super) fn next_ready(&mut self) -> Option<ConnId> {
+        self.ready.pop_front()
+    }
+
+    fn drop_at(&mut self, at_ms: u64, conn: ConnId, out: &mut Outbox) {
+        self.deadlines.push_back((at_ms, conn));
+        out.push(Output::WakeAt(at_ms));
+    }
+}
+
+impl Core {
+    /// Closes a connection: a Close frame behind whatever is unsent, then the end of our side.
+    pub(super) fn close(&mut self, conn: ConnId, code: CloseCode, reason: &str, now: Now, out: &mut Outbox) {
+        self.raw_frame(conn, out, |out| wire::encoder::close(out, Some(code), reason));
+        self.finish(conn, now, out);
+    }
+
+    /// Ends our side of a connection and gives the peer a moment to end its own.
+    pub(super) fn finish(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        session.stage = Stage::Closing;
+        self.end_subscriptions(conn, out);
+        out.push(Output::Finish(conn));
+        self.closing.drop_at(now.mono_ms + LINGER_MS, conn, out);
+    }
+
+    /// The socket is gone. Requests that were received complete are still executed (P-165).
+    pub(super) fn closed(&mut self, conn: ConnId, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        session.stage = Stage::Gone;
+        self.end_subscriptions(conn, out);
+        self.closing.ready(conn);
+    }
+
+    /// A connection past its ready stage has nothing left to execute.
+    pub(super) fn after_last_answer(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        match session.stage {
+            Stage::Gone => {
+                self.sessions.remove(conn.slot, conn.generation);
+            }
+            Stage::Finishing => self.close(conn, CloseCode::NORMAL, "server_shutdown", now, out),
+            Stage::Handshake(_) | Stage::Ready | Stage::Closing => {}
+        }
+    }
+
+    /// Time has passed: who has lingered too long is dropped.
+    pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) {
+        let is_due = |at_ms: &u64| *at_ms <= now.mono_ms;
+        let mut later = VecDeque::new();
+        for (at_ms, conn) in std::mem::take(&mut self.closing.deadlines) {
+            if !is_due(&at_ms) {
+                later.push_back((at_ms, conn));
+            } else if self.session(conn).is_some_and(|session| !matches!(session.stage, Stage::Gone)) {
+                out.push(Output::Drop(conn));
+            }
+        }
+        if let Some(next) = later.iter().map(|(at_ms, _)| *at_ms).min() {
+            out.push(Output::WakeAt(next));
+        }
+        self.closing.deadlines = later;
+        if let Stop::Grace { until_ms } = self.closing.stop {
+            if is_due(&until_ms) { self.force(now, out) } else { out.push(Output::WakeAt(until_ms)) }
+        }
+    }
+
+    /// Begins to stop (P-170). A second call changes nothing.
+    pub(super) fn shutdown(&mut self, grace_period_ms: u64, now: Now, out: &mut Outbox) {
+        if self.closing.is_stopping() {
+            return;
+        }
+        if grace_period_ms == 0 {
+            self.force(now, out);
+            return;
+        }
+        let until_ms = now.mono_ms + grace_period_ms;
+        self.closing.stop = Stop::Grace { until_ms };
+        for conn in self.conns() {
+            if self.session(conn).is_some_and(|session| session.is_open()) {
+                self.frame(conn, out, |out| protocol::shutdown(out, grace_period_ms));
+            }
+        }
+        out.push(Output::WakeAt(until_ms));
+    }
+
+    /// Tells the shell once that everybody has left.
+    pub(super) fn report_stopped(&mut self, out: &mut Outbox) {
+        let is_over = self.closing.is_stopping() && self.sessions.is_empty();
+        if is_over && !matches!(self.closing.stop, Stop::Stopped) {
+            self.closing.stop = Stop::Stopped;
+            out.push(Output::Stopped);
+        }
+    }
+
+    /// Closes every connection, each when its last request is answered.
+    fn force(&mut self, now: Now, out: &mut Outbox) {
+        self.closing.stop = Stop::Forced;
+        for conn in self.conns() {
+            let Some(session) = self.session(conn) else { continue };
+            match session.stage {
+                Stage::Handshake(_) => out.push(Output::Drop(conn)),
+                Stage::Ready if session.is_idle() => {
+                    self.close(conn, CloseCode::NORMAL, "server_shutdown", now, out);
+                }
+                Stage::Ready => {
+                    session.stage = Stage::Finishing;
+                    self.end_subscriptions(conn, out);
+                    self.closing.drop_at(now.mono_ms + LAST_REQUESTS_MS, conn, out);
+                }
+                Stage::Finishing | Stage::Closing | Stage::Gone => {}
+            }
+        }
+    }
+
+    fn conns(&self) -> Vec<ConnId> {
+        self.sessions.iter().map(|((slot, generation), _)| ConnId { slot, generation }).collect()
+    }
+}

@@ -1,0 +1,132 @@
+//! Pushes to subscribers: a private head, a shared body, and a mark instead of a queue
+//! for those who lag.
+
+use super::Core;
+use super::outbox::{Chunk, Outbox, Output};
+use crate::base::bytes::{Body, LocalBody};
+use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
+use crate::base::limits::PUSH_COPY_BYTES_MAX;
+use crate::message::PushSet;
+use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
+use crate::session::{Session, Watched};
+use crate::wire::{self, Opcode};
+use std::rc::Rc;
+
+impl Core {
+    /// New answers of live queries, all of one commit.
+    pub(super) fn push(&mut self, from: CoreId, set: PushSet, out: &mut Outbox) {
+        let mark = self.settings.limits.unsent_bytes_mark;
+        let is_single = set.updates.len() == 1;
+        let mut due: Vec<(SubscriptionId, ConnId, LocalBody)> = Vec::new();
+        for (live, body) in set.updates {
+            let body: LocalBody = Rc::new(body);
+            let Some((before, subscribers)) = self.hub.update((from, live), Rc::clone(&body)) else { continue };
+            for subscriber in subscribers {
+                let conn = subscriber.conn;
+                let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
+                if subscriber.stale.is_some() {
+                    continue;
+                }
+                if session.unsent_bytes >= mark {
+                    subscriber.stale = Some(before);
+                    session.stale_subscriptions += 1;
+                } else if is_single {
+                    send(session, conn, QUERY_HEAD, subscriber.id, &body, out);
+                } else {
+                    due.push((subscriber.id, conn, Rc::clone(&body)));
+                }
+            }
+        }
+        // P-126: the pushes of one commit leave in the order of their subscriptions.
+        due.sort_by_key(|(id, ..)| *id);
+        for (id, conn, body) in due {
+            if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) {
+                send(session, conn, QUERY_HEAD, id, &body, out);
+            }
+        }
+    }
+
+    /// An event, for the subscribers of the patterns that it matches, in their order (P-129).
+    pub(super) fn event(&mut self, patterns: &[LiveId], body: Body, out: &mut Outbox) {
+        let mark = self.settings.limits.unsent_bytes_mark;
+        let body: LocalBody = Rc::new(body);
+        for pattern in patterns {
+            for subscriber in self.hub.pattern(*pattern) {
+                let conn = subscriber.conn;
+                let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
+                if session.unsent_bytes >= mark {
+                    session.events_dropped += 1; // K-5: events are not state and cannot be conflated
+                } else {
+                    send(session, conn, EVENT_HEAD, subscriber.id, &body, out);
+                }
+            }
+        }
+    }
+
+    /// The operating system has taken bytes: a client that has caught up gets the current
+    /// answer of every query that went stale meanwhile, if it differs from what it has (K-4).
+    pub(super) fn sent(&mut self, conn: ConnId, bytes: u64, out: &mut Outbox) {
+        let mark = self.settings.limits.unsent_bytes_mark;
+        let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { return };
+        session.unsent_bytes =
+            session.unsent_bytes.checked_sub(bytes).expect("only what was handed over can be sent");
+        if session.stale_subscriptions > 0 && session.unsent_bytes < mark {
+            catch_up(session, conn, &mut self.hub, mark, out);
+        }
+    }
+}
+
+fn catch_up(session: &mut Session, conn: ConnId, hub: &mut crate::session::Hub, mark: u64, out: &mut Outbox) {
+    for at in 0..session.subscriptions.len() {
+        let subscription = session.subscriptions[at];
+        let Watched::Query(core, live) = subscription.watched else { continue };
+        let (latest, subscriber) =
+            hub.query_mut((core, live), subscription.id).expect("the session's list and the hub agree");
+        let Some(delivered) = subscriber.stale else { continue };
+        if session.unsent_bytes >= mark {
+            return;
+        }
+        subscriber.stale = None;
+        session.stale_subscriptions -= 1;
+        if latest.digest() != delivered {
+            let latest = Rc::clone(latest);
+            send(session, conn, QUERY_HEAD, subscription.id, &latest, out);
+        }
+    }
+}
+
+/// Sends one push. Small results are copied behind their head, so that frames of one
+/// connection join into one piece; large ones stay shared.
+fn send(
+    session: &mut Session,
+    conn: ConnId,
+    head: &str,
+    id: SubscriptionId,
+    body: &LocalBody,
+    out: &mut Outbox,
+) {
+    if !session.is_open() {
+        return;
+    }
+    let mut digits = itoa::Buffer::new();
+    let number = digits.format(id.0).as_bytes();
+    let tail = br#"","data":"#;
+    let payload = head.len() + number.len() + tail.len() + body.with_brace().len();
+    let header = wire::frame::header(Opcode::Text, payload);
+    let write_head = |buffer: &mut Vec<u8>| {
+        for part in [header.as_ref(), head.as_bytes(), number, tail] {
+            buffer.extend_from_slice(part);
+        }
+    };
+    session.unsent_bytes += (header.as_ref().len() + payload) as u64;
+    if body.with_brace().len() <= PUSH_COPY_BYTES_MAX {
+        let buffer = out.frames(conn);
+        write_head(buffer);
+        buffer.extend_from_slice(body.with_brace());
+        return;
+    }
+    let mut head = out.buffer();
+    write_head(&mut head);
+    out.push(Output::Send(conn, Chunk::Push { head, body: Rc::clone(body) }));
+}
+

@@ -1,0 +1,112 @@
+//! What a core wants from the world, in order.
+
+use crate::base::bytes::LocalBody;
+use crate::base::ids::{ConnId, CoreId};
+use crate::message::Mail;
+
+/// One effect.
+#[derive(Debug)]
+pub enum Output {
+    /// The name of the connection just accepted: the first output of its `Accepted`.
+    Admitted(ConnId),
+    /// Send these bytes behind all earlier ones. Their number comes back as `Sent` when the
+    /// operating system has taken them.
+    Send(ConnId, Chunk),
+    /// When all bytes are out, end our direction of the stream and wait for the peer's end.
+    Finish(ConnId),
+    /// End the connection now, whatever is still unsent.
+    Drop(ConnId),
+    /// Stop reading: the client has sent more than it has room for.
+    Pause(ConnId),
+    /// Read on.
+    Resume(ConnId),
+    /// Mail to another core.
+    Post(CoreId, Mail),
+    /// Call with `Tick` at this monotonic time at the latest, milliseconds.
+    WakeAt(u64),
+    /// After a shutdown: the last connection is gone.
+    Stopped,
+}
+
+/// A piece of a connection's stream.
+#[derive(Debug)]
+pub enum Chunk {
+    /// Whole frames.
+    Frames(Vec<u8>),
+    /// One frame whose payload ends in a shared result: sent as two slices, never copied.
+    Push {
+        /// Frame header and the beginning of the payload.
+        head: Vec<u8>,
+        /// The rest of the payload, with its closing brace.
+        body: LocalBody,
+    },
+}
+
+impl Chunk {
+    /// Length in bytes.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Frames(bytes) => bytes.len(),
+            Self::Push { head, body } => head.len() + body.with_brace().len(),
+        }
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+/// Collects the effects of one input; reuses its buffers.
+#[derive(Default)]
+pub struct Outbox {
+    outputs: Vec<Output>,
+    spare: Vec<Vec<u8>>,
+}
+
+impl Outbox {
+    /// Takes everything out, in order. The caller drains it after every input.
+    pub fn drain(&mut self) -> impl Iterator<Item = Output> {
+        self.outputs.drain(..)
+    }
+
+    /// Whether nothing is left to be done.
+    pub fn is_empty(&self) -> bool {
+        self.outputs.is_empty()
+    }
+
+    /// Gives a sent buffer back for reuse.
+    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
+        /// Buffers kept for reuse; a core rarely has more connections writing at once.
+        const SPARE_BUFFERS_MAX: usize = 256;
+        /// Larger buffers are freed, so that one large answer does not stay for ever.
+        const SPARE_BYTES_MAX: usize = 16 * 1024;
+        if buffer.capacity() <= SPARE_BYTES_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    pub(super) fn push(&mut self, output: Output) {
+        self.outputs.push(output);
+    }
+
+    /// An empty buffer.
+    pub(super) fn buffer(&mut self) -> Vec<u8> {
+        self.spare.pop().unwrap_or_default()
+    }
+
+    /// The buffer that the next frame for a connection is appended to: consecutive frames
+    /// for one connection leave as one piece.
+    pub(super) fn frames(&mut self, conn: ConnId) -> &mut Vec<u8> {
+        let joins = matches!(self.outputs.last(), Some(Output::Send(last, Chunk::Frames(_))) if *last == conn);
+        if !joins {
+            let buffer = self.buffer();
+            self.outputs.push(Output::Send(conn, Chunk::Frames(buffer)));
+        }
+        match self.outputs.last_mut() {
+            Some(Output::Send(_, Chunk::Frames(buffer))) => buffer,
+            _ => unreachable!("just pushed"),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! From a text message to whoever answers it, in the order of 01 §5.
+
+use super::outbox::{Outbox, Output};
+use super::{Core, Node};
+use crate::access::{Denied, Subject};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::ConnId;
+use crate::base::json::Number;
+use crate::base::time::Now;
+use crate::message::{Identity, Mail, Namespace, Op, Operation, Origin, Request, RulesCall, SessionCall};
+use crate::protocol::{self, Envelope, Incoming};
+use crate::router::{self, Plan};
+use crate::session::{Due, Pending, Stage, Target};
+use std::rc::Rc;
+
+/// The id of answers to messages whose envelope is broken (P-42).
+const NO_ID: Number = Number::Signed(0);
+
+impl Node {
+    /// Takes one text message: serves it, or keeps it until those before it are answered.
+    pub(super) fn text(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) {
+        let Some(session) = self.core.session(conn) else { return };
+        if session.is_idle() {
+            let served = self.serve(conn, text, now, out);
+            debug_assert!(served, "nothing is ahead of it");
+            return;
+        }
+        // Reading a message unescapes it in place: what may have to wait is copied first.
+        let copy: Box<[u8]> = (&*text).into();
+        if session.backlog.is_empty() {
+            if self.serve(conn, text, now, out) {
+                return;
+            }
+        } else if self.take_pong(text) {
+            return;
+        }
+        self.core.keep(conn, copy, out);
+    }
+
+    /// Serves what waits, as far as it goes.
+    pub(super) fn serve_backlog(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        while let Some(session) = self.core.session(conn)
+            && let Some(mut text) = session.backlog.pop_front()
+        {
+            if session.flight.is_empty() {
+                self.serve(conn, &mut text, now, out);
+                continue;
+            }
+            let mut attempt = text.clone();
+            if !self.serve(conn, &mut attempt, now, out) {
+                let session = self.core.session(conn).expect("serving does not end a session");
+                session.backlog.push_front(text);
+                break;
+            }
+        }
+        self.core.rest(conn, now, out);
+    }
+
+    /// Serves one message unless it has to wait, which changes nothing. False = it has to.
+    fn serve(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) -> bool {
+        let document = self.parser.parse(text);
+        match protocol::parse(&document) {
+            Ok(Incoming::Request(envelope)) => self.core.request(conn, &envelope, now, out),
+            // P-44; the heartbeat (01 §11) will take note of it here.
+            Ok(Incoming::Pong { .. }) => true,
+            Err(fault) => self.core.refuse(conn, NO_ID, &fault, out),
+        }
+    }
+
+    /// Whether the message is a pong, which waits behind nothing (P-106).
+    fn take_pong(&mut self, text: &mut [u8]) -> bool {
+        memchr::memmem::find(text, b"\"pong\"").is_some()
+            && matches!(protocol::parse(&self.parser.parse(text)), Ok(Incoming::Pong { .. }))
+    }
+}
+
+impl Core {
+    /// Sends a request on its way, or answers it, unless it has to wait.
+    fn request(&mut self, conn: ConnId, envelope: &Envelope<'_, '_>, now: Now, out: &mut Outbox) -> bool {
+        let id = envelope.id;
+        match self.plan(conn, envelope, now) {
+            Ok(Plan::One { core, op }) => {
+                let pending = Pending { id, due: due(&op) };
+                let target = Target::Core(core);
+                let Some(session) = self.session(conn) else { return true };
+                if !session.flight.admits(target) {
+                    return false;
+                }
+                if let Err(fault) = self.reserve(pending.due) {
+                    return self.refuse(conn, id, &fault, out);
+                }
+                self.session(conn).expect("just seen").flight.depart(target, pending);
+                let origin = Origin { core: self.id, conn };
+                self.post(core, Mail::Request(Request { origin, op }), out);
+                true
+            }
+            Ok(Plan::Several(steps)) => {
+                let Some(session) = self.session(conn) else { return true };
+                if !session.flight.admits(Target::Transaction) {
+                    return false;
+                }
+                session.flight.depart(Target::Transaction, Pending { id, due: Due::Data });
+                self.coordinate(conn, steps, out);
+                true
+            }
+            Ok(Plan::Session(call)) => self.session_call(conn, id, call, now, out),
+            Err(Denied::Refused(fault)) => self.refuse(conn, id, &fault, out),
+            Err(Denied::Expired(fault)) => {
+                let refused = self.refuse(conn, id, &fault, out);
+                if refused {
+                    self.replace_identity(conn, None, out);
+                }
+                refused
+            }
+        }
+    }
+
+    /// Stages B and D of 01 §5 up to the point where somebody has to be asked. Changes nothing.
+    fn plan<'t>(&mut self, conn: ConnId, envelope: &Envelope<'_, 't>, now: Now) -> Result<Plan<'t>, Denied> {
+        let session = self.sessions.get(conn.slot, conn.generation).expect("requests come from sessions");
+        let subject =
+            Subject { operation: envelope.name, tier: envelope.operation.and_then(Operation::tier) };
+        let authorized = self.gate.admit(session.identity.as_deref(), subject, now.unix_ms, *envelope)?;
+        let refused = Denied::Refused;
+        self.check_namespace(envelope.name).map_err(refused)?;
+        let operation = envelope.operation.ok_or_else(|| refused(protocol::unknown(envelope.name)))?;
+        if matches!(operation, Operation::StoreSubscribe | Operation::RulesSubscribe) {
+            self.check_subscription_limits(session.subscription_count()).map_err(refused)?;
+        }
+        authorized
+            .try_map(|envelope| protocol::decode(operation, &envelope))
+            .and_then(|call| router::plan(&self.catalog, self.id, call))
+            .map_err(refused)
+    }
+
+    /// P-62: a namespace that is not configured says so whatever the name is.
+    fn check_namespace(&self, name: &str) -> Result<(), Fault> {
+        match Namespace::of(name) {
+            Namespace::Rules if self.catalog.rules().is_none() => {
+                Err(Fault::new(Code::RulesNotAvailable, "Rule engine is not configured"))
+            }
+            Namespace::Auth if !self.gate.is_configured() => {
+                Err(Fault::new(Code::UnknownOperation, "Authentication is not configured"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// P-115…P-117: before any field is looked at.
+    fn check_subscription_limits(&self, on_connection: u64) -> Result<(), Fault> {
+        let limits = &self.settings.limits;
+        let max = limits.subscriptions_per_connection_max;
+        if on_connection >= max {
+            let text = format!("Subscription limit reached (max {max} per connection)");
+            return Err(Fault::new(Code::RateLimited, text));
+        }
+        if self.counters.active_subscriptions() >= limits.subscriptions_total_max {
+            return Err(self.too_many_subscriptions());
+        }
+        Ok(())
+    }
+
+    /// Takes a place for a subscription that is about to be made (P-120).
+    fn reserve(&self, due: Due) -> Result<(), Fault> {
+        let is_free = due != Due::Subscription
+            || self.counters.reserve_subscription(self.settings.limits.subscriptions_total_max);
+        if is_free { Ok(()) } else { Err(self.too_many_subscriptions()) }
+    }
+
+    fn too_many_subscriptions(&self) -> Fault {
+        let max = self.settings.limits.subscriptions_total_max;
+        Fault::new(Code::RateLimited, format!("Global subscription limit reached (max {max})"))
+    }
+
+    /// Answers what concerns the connection alone, once everything before it is answered.
+    fn session_call(
+        &mut self,
+        conn: ConnId,
+        id: Number,
+        call: SessionCall<'_>,
+        now: Now,
+        out: &mut Outbox,
+    ) -> bool {
+        if !self.session(conn).is_some_and(|session| session.flight.is_empty()) {
+            return false;
+        }
+        match call {
+            SessionCall::Login { token } => match self.gate.validate(token, now.unix_ms) {
+                Ok(identity) => {
+                    self.replace_identity(conn, Some(Rc::clone(&identity)), out);
+                    self.result(conn, id, out, |out| protocol::login(out, &identity));
+                }
+                // a failed login leaves the session in force.
+                Err(fault) => return self.refuse(conn, id, &fault, out),
+            },
+            SessionCall::Logout => {
+                self.replace_identity(conn, None, out);
+                self.result(conn, id, out, protocol::logged_out);
+            }
+            SessionCall::Whoami => {
+                let identity = self.session(conn).and_then(|session| session.identity.clone());
+                // an expired session is reported as none, not as an error.
+                let identity = identity.filter(|identity| !identity.is_expired(now.unix_ms));
+                if identity.is_none() {
+                    self.replace_identity(conn, None, out);
+                }
+                self.result(conn, id, out, |out| protocol::whoami(out, identity.as_deref()));
+            }
+            SessionCall::Unsubscribe { id: name } => return self.unsubscribe(conn, id, name, true, out),
+            SessionCall::UnsubscribeEvents { id: name } => return self.unsubscribe(conn, id, name, false, out),
+        }
+        true
+    }
+
+    /// S-151, S-152, R-61: no push of the subscription follows the answer.
+    fn unsubscribe(&mut self, conn: ConnId, id: Number, name: &str, is_query: bool, out: &mut Outbox) -> bool {
+        let found = self.session(conn).and_then(|session| session.unsubscribe(name, is_query));
+        let Some(subscription) = found else {
+            let fault = Fault::new(Code::NotFound, format!("Subscription \"{name}\" not found"));
+            return self.refuse(conn, id, &fault, out);
+        };
+        self.end_subscription(conn, subscription, out);
+        self.result(conn, id, out, protocol::unsubscribed);
+        true
+    }
+
+    /// Puts another identity, or none, in place. What the old one subscribed to ends with it
+    /// (A-37, S-158), unless the user stays the same.
+    fn replace_identity(&mut self, conn: ConnId, identity: Option<Rc<Identity>>, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        let user = |identity: &Option<Rc<Identity>>| identity.as_ref().map(|identity| identity.user_id.clone());
+        let ends = session.identity.is_some() && user(&session.identity) != user(&identity);
+        session.identity = identity;
+        if ends {
+            self.end_subscriptions(conn, out);
+        }
+    }
+
+    /// Sends an error unless earlier answers are due. False = they are, and nothing was sent.
+    fn refuse(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) -> bool {
+        let is_free = self.session(conn).is_none_or(|session| session.flight.is_empty());
+        if is_free {
+            let expose = self.settings.expose_error_details;
+            self.frame(conn, out, |out| protocol::error(out, id, fault, expose));
+        }
+        is_free
+    }
+
+    /// Sends a result.
+    pub(super) fn result(&mut self, conn: ConnId, id: Number, out: &mut Outbox, data: impl FnOnce(&mut Vec<u8>)) {
+        self.frame(conn, out, |out| protocol::result_with(out, id, data));
+    }
+
+    /// Keeps a message that has to wait. A client that floods is not read from for a while.
+    fn keep(&mut self, conn: ConnId, text: Box<[u8]>, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        session.backlog.push_back(text);
+        if session.is_flooded() && !session.paused {
+            session.paused = true;
+            out.push(Output::Pause(conn));
+        }
+    }
+
+    /// What is to be done when requests of a connection have been served.
+    fn rest(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        if session.paused && session.is_ebbed() {
+            session.paused = false;
+            out.push(Output::Resume(conn));
+        }
+        if session.is_idle() && !matches!(session.stage, Stage::Ready) {
+            self.after_last_answer(conn, now, out);
+        }
+    }
+}
+
+fn due(op: &Op) -> Due {
+    match op {
+        Op::Subscribe(_) | Op::Rules(RulesCall::Subscribe(_)) => Due::Subscription,
+        _ => Due::Data,
+    }
+}

@@ -1,0 +1,80 @@
+//! The fields of a request, checked with the messages that all namespaces share (P-85).
+
+use crate::base::fault::Fault;
+use crate::base::json::{Object, Value};
+use crate::message::Key;
+
+/// Access to the members of one request.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a, 't>(pub(super) Value<'a, 't>);
+
+impl<'a, 't> Fields<'a, 't> {
+    /// A member, whatever it is.
+    pub(super) fn any(self, name: &str) -> Option<Value<'a, 't>> {
+        self.0.get(name)
+    }
+
+    /// A member that is there and not null.
+    fn present(self, name: &str) -> Option<Value<'a, 't>> {
+        self.any(name).filter(|value| !value.is_null())
+    }
+
+    /// A non-empty string (S-12).
+    pub(super) fn text(self, name: &str) -> Result<&'t str, Fault> {
+        self.any(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(|| {
+            Fault::validation(format!("Missing or invalid \"{name}\": expected non-empty string"))
+        })
+    }
+
+    /// A non-empty string, or nothing.
+    pub(super) fn optional_text(self, name: &str) -> Result<Option<&'t str>, Fault> {
+        let Some(value) = self.present(name) else { return Ok(None) };
+        match value.as_str().filter(|text| !text.is_empty()) {
+            Some(text) => Ok(Some(text)),
+            None => Err(Fault::validation(format!("Invalid \"{name}\": expected non-empty string"))),
+        }
+    }
+
+    /// An object (S-13).
+    pub(super) fn object(self, name: &str) -> Result<Object, Fault> {
+        self.any(name)
+            .and_then(Object::from_value)
+            .ok_or_else(|| Fault::validation(format!("Missing or invalid \"{name}\": expected object")))
+    }
+
+    /// An object, or nothing (S-15).
+    pub(super) fn optional_object(self, name: &str) -> Result<Option<Object>, Fault> {
+        let Some(value) = self.present(name) else { return Ok(None) };
+        match Object::from_value(value) {
+            Some(object) => Ok(Some(object)),
+            None => Err(Fault::validation(format!("Invalid \"{name}\": expected object"))),
+        }
+    }
+
+    /// An integer of at least 1 (S-14).
+    pub(super) fn positive(self, name: &str) -> Result<u64, Fault> {
+        self.any(name).and_then(Value::as_number).and_then(|number| number.as_positive_integer()).ok_or_else(
+            || Fault::validation(format!("Missing or invalid \"{name}\": expected positive integer")),
+        )
+    }
+
+    /// A key: anything but null (S-16), as canonical JSON.
+    pub(super) fn key(self) -> Result<Key, Fault> {
+        self.optional_key().ok_or_else(|| Fault::validation("Missing \"key\": expected non-null value"))
+    }
+
+    /// The same without its message.
+    pub(super) fn optional_key(self) -> Option<Key> {
+        let value = self.present("key")?;
+        let mut text = Vec::new();
+        value.write(&mut text);
+        Some(Key::from_vec(text))
+    }
+
+    /// Any value but null, as canonical JSON.
+    pub(super) fn optional_json(self, name: &str) -> Option<Vec<u8>> {
+        let mut text = Vec::new();
+        self.present(name)?.write(&mut text);
+        Some(text)
+    }
+}

@@ -1,0 +1,14 @@
+//! Messages to requests, and answers and pushes to messages: the only place that
+//! knows the JSON envelopes of the protocol (01 §3–§8).
+
+mod decode;
+mod envelope;
+mod fields;
+mod outgoing;
+
+pub use decode::{decode, unknown};
+pub use envelope::{Envelope, Incoming, parse};
+pub use outgoing::{
+    EVENT_HEAD, QUERY_HEAD, error, logged_out, login, result, result_with, shutdown, subscribed,
+    unsubscribed, watching, welcome, whoami,
+};

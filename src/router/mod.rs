@@ -1,0 +1,7 @@
+//! Who has to answer a request: names to buckets, buckets to cores.
+
+mod catalog;
+mod plan;
+
+pub use catalog::Catalog;
+pub use plan::{Plan, plan};

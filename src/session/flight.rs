@@ -1,0 +1,109 @@
+//! Requests of one connection that are executing, and which others may join them.
+//!
+//! Requests are observably processed one after the other (P-121). Consecutive requests
+//! for one core may be on their way together all the same: a core's inbox and its
+//! answers are first in, first out.
+
+use crate::base::ids::CoreId;
+use crate::base::json::Number;
+use crate::base::limits::PIPELINE_REQUESTS_MAX;
+use std::collections::VecDeque;
+
+/// Where a request executes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Target {
+    /// One shard.
+    Core(CoreId),
+    /// Several: nothing else of the connection runs meanwhile.
+    Transaction,
+}
+
+/// A request whose answer is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Pending {
+    /// Echoed in the answer.
+    pub id: Number,
+    /// What the answer brings.
+    pub due: Due,
+}
+
+/// What an answer brings besides itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Due {
+    /// Nothing.
+    Data,
+    /// A subscription, for which a place is reserved.
+    Subscription,
+}
+
+/// The requests of a connection that are executing, in order.
+#[derive(Default)]
+pub struct Flight {
+    target: Option<Target>,
+    pending: VecDeque<Pending>,
+}
+
+impl Flight {
+    /// Whether nothing is executing.
+    pub fn is_empty(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether a request for `target` may be sent on before the answers are in.
+    pub fn admits(&self, target: Target) -> bool {
+        self.pending.is_empty()
+            || (self.target == Some(target)
+                && target != Target::Transaction
+                && self.pending.len() < PIPELINE_REQUESTS_MAX)
+    }
+
+    /// Notes a request that was sent on.
+    pub fn depart(&mut self, target: Target, pending: Pending) {
+        debug_assert!(self.admits(target), "a request waits for those before it");
+        self.target = Some(target);
+        self.pending.push_back(pending);
+    }
+
+    /// The request that the next answer belongs to.
+    ///
+    /// # Panics
+    /// If none is due: answers come one to one.
+    pub fn land(&mut self) -> Pending {
+        let pending = self.pending.pop_front().expect("an answer belongs to a request");
+        if self.pending.is_empty() && self.pending.capacity() > KEPT_CAPACITY {
+            self.pending = VecDeque::new();
+        }
+        pending
+    }
+
+    /// How many subscriptions are being made.
+    pub fn subscribing(&self) -> usize {
+        self.pending.iter().filter(|pending| pending.due == Due::Subscription).count()
+    }
+}
+
+/// Entries that an idle connection may keep allocated.
+const KEPT_CAPACITY: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::{Due, Flight, Pending, Target};
+    use crate::base::ids::CoreId;
+    use crate::base::json::Number;
+
+    #[test]
+    fn only_requests_for_the_same_core_join() {
+        // P-121, P-122
+        let mut flight = Flight::default();
+        let (a, b) = (Target::Core(CoreId(0)), Target::Core(CoreId(1)));
+        let pending = Pending { id: Number::Signed(1), due: Due::Data };
+        assert!(flight.admits(a) && flight.admits(Target::Transaction));
+        flight.depart(a, pending);
+        assert!(flight.admits(a) && !flight.admits(b) && !flight.admits(Target::Transaction));
+        flight.land();
+        flight.depart(Target::Transaction, pending);
+        assert!(!flight.admits(Target::Transaction) && !flight.admits(a));
+        flight.land();
+        assert!(flight.is_empty() && flight.admits(b));
+    }
+}

@@ -1,0 +1,110 @@
+//! Who on this core subscribes to what, wherever it is kept.
+//!
+//! A shard sends one mail per core and commit; here it fans out. The hub keeps the
+//! latest answer of each live query once, so that a subscriber that lags holds nothing
+//! but a mark and gets the current answer when it has caught up (K-4).
+
+use super::Watched;
+use crate::base::bytes::LocalBody;
+use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
+use std::collections::BTreeMap;
+
+/// The subscribers of one core.
+#[derive(Default)]
+pub struct Hub {
+    queries: BTreeMap<(CoreId, LiveId), Watchers>,
+    patterns: BTreeMap<LiveId, Vec<Subscriber>>,
+}
+
+struct Watchers {
+    latest: LocalBody,
+    /// In order of creation, which is the order of their ids.
+    subscribers: Vec<Subscriber>,
+}
+
+/// One subscription as the hub sees it.
+#[derive(Clone, Copy, Debug)]
+pub struct Subscriber {
+    /// Whose.
+    pub conn: ConnId,
+    /// Its name for the client.
+    pub id: SubscriptionId,
+    /// Digest of the answer that the client has, if pushes were withheld since.
+    pub stale: Option<u64>,
+}
+
+impl Hub {
+    /// Enters a subscriber to a live query with the answer it has been given.
+    pub fn add_query(&mut self, query: (CoreId, LiveId), answer: LocalBody, conn: ConnId, id: SubscriptionId) {
+        let subscriber = Subscriber { conn, id, stale: None };
+        let watchers =
+            self.queries.entry(query).or_insert_with(|| Watchers { latest: answer, subscribers: Vec::new() });
+        watchers.subscribers.push(subscriber);
+    }
+
+    /// Enters a subscriber to a live pattern.
+    pub fn add_pattern(&mut self, pattern: LiveId, conn: ConnId, id: SubscriptionId) {
+        self.patterns.entry(pattern).or_default().push(Subscriber { conn, id, stale: None });
+    }
+
+    /// Takes a subscriber out; whether its pushes were being withheld.
+    ///
+    /// # Panics
+    /// If it is not there: sessions and hub agree.
+    pub fn remove(&mut self, watched: Watched, id: SubscriptionId) -> bool {
+        match watched {
+            Watched::Query(core, live) => {
+                let watchers = self.queries.get_mut(&(core, live)).expect("subscribed to a known query");
+                let subscriber = take(&mut watchers.subscribers, id);
+                if watchers.subscribers.is_empty() {
+                    self.queries.remove(&(core, live));
+                }
+                subscriber.stale.is_some()
+            }
+            Watched::Pattern(live) => {
+                let subscribers = self.patterns.get_mut(&live).expect("subscribed to a known pattern");
+                take(subscribers, id);
+                if subscribers.is_empty() {
+                    self.patterns.remove(&live);
+                }
+                false
+            }
+        }
+    }
+
+    /// Replaces the latest answer of a live query. Returns the digest of the one before and the
+    /// subscribers; `None` if the last of them has left meanwhile.
+    pub fn update(&mut self, query: (CoreId, LiveId), answer: LocalBody) -> Option<(u64, &mut [Subscriber])> {
+        let watchers = self.queries.get_mut(&query)?;
+        let before = std::mem::replace(&mut watchers.latest, answer).digest();
+        Some((before, &mut watchers.subscribers))
+    }
+
+    /// The latest answer of a live query and one of its subscribers.
+    pub fn query_mut(
+        &mut self,
+        query: (CoreId, LiveId),
+        id: SubscriptionId,
+    ) -> Option<(&LocalBody, &mut Subscriber)> {
+        let watchers = self.queries.get_mut(&query)?;
+        let at = watchers.subscribers.binary_search_by_key(&id, |subscriber| subscriber.id).ok()?;
+        Some((&watchers.latest, &mut watchers.subscribers[at]))
+    }
+
+    /// The subscribers to a live pattern; none if the last has left meanwhile.
+    pub fn pattern(&self, pattern: LiveId) -> &[Subscriber] {
+        self.patterns.get(&pattern).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether nobody subscribes to anything.
+    pub fn is_empty(&self) -> bool {
+        self.queries.is_empty() && self.patterns.is_empty()
+    }
+}
+
+fn take(subscribers: &mut Vec<Subscriber>, id: SubscriptionId) -> Subscriber {
+    let at = subscribers
+        .binary_search_by_key(&id, |subscriber| subscriber.id)
+        .expect("the session's list and the hub agree");
+    subscribers.remove(at)
+}

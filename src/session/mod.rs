@@ -1,0 +1,129 @@
+//! One connection's life: handshake, ready, closing, gone; which answers are due and
+//! which messages wait; what it subscribes to and how far its client lags behind.
+
+mod flight;
+mod hub;
+
+pub use flight::{Due, Flight, Pending, Target};
+pub use hub::{Hub, Subscriber};
+
+use crate::access::Identity;
+use crate::base::ids::{CoreId, LiveId, SubscriptionId};
+use crate::base::limits::PIPELINE_REQUESTS_MAX;
+use crate::wire::{Decoder, Handshake};
+use std::collections::VecDeque;
+use std::rc::Rc;
+
+/// One connection of this core.
+pub struct Session {
+    /// Where in its life it is.
+    pub stage: Stage,
+    /// Bytes to messages; keeps a partial frame between reads.
+    pub decoder: Decoder,
+    /// Who is logged in.
+    pub identity: Option<Rc<Identity>>,
+    /// Requests that are executing.
+    pub flight: Flight,
+    /// Messages that wait for their turn, in order of arrival.
+    pub backlog: VecDeque<Box<[u8]>>,
+    /// What it subscribes to, in order of creation.
+    pub subscriptions: Vec<Subscription>,
+    /// Bytes handed to the shell that the operating system has not taken yet.
+    pub unsent_bytes: u64,
+    /// Query subscriptions whose pushes were withheld.
+    pub stale_subscriptions: u32,
+    /// Event pushes dropped for slowness (K-5).
+    pub events_dropped: u64,
+    /// Whether the shell was told to stop reading.
+    pub paused: bool,
+}
+
+/// The stages of a connection, in order.
+pub enum Stage {
+    /// Waiting for the upgrade request.
+    Handshake(Box<Handshake>),
+    /// Speaking the protocol.
+    Ready,
+    /// The server stops: requests already received are answered, input is discarded.
+    Finishing,
+    /// Our Close frame is out, or on its way behind the last answers; input is discarded.
+    Closing,
+    /// The socket is gone; requests that were received complete are still executed (P-165).
+    Gone,
+}
+
+/// One subscription of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Subscription {
+    /// Its name for the client.
+    pub id: SubscriptionId,
+    /// What it watches.
+    pub watched: Watched,
+}
+
+/// What a subscription watches.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Watched {
+    /// A live query and the core that keeps it.
+    Query(CoreId, LiveId),
+    /// A live topic pattern.
+    Pattern(LiveId),
+}
+
+impl Default for Session {
+    fn default() -> Self {
+        Self {
+            stage: Stage::Handshake(Box::default()),
+            decoder: Decoder::new(),
+            identity: None,
+            flight: Flight::default(),
+            backlog: VecDeque::new(),
+            subscriptions: Vec::new(),
+            unsent_bytes: 0,
+            stale_subscriptions: 0,
+            events_dropped: 0,
+            paused: false,
+        }
+    }
+}
+
+impl Session {
+    /// Whether the client is served and gets pushes.
+    pub fn is_open(&self) -> bool {
+        matches!(self.stage, Stage::Ready)
+    }
+
+    /// Whether answers may still be sent to the client (P-82).
+    pub fn may_answer(&self) -> bool {
+        matches!(self.stage, Stage::Ready | Stage::Finishing)
+    }
+
+    /// Whether nothing is executing and nothing waits.
+    pub fn is_idle(&self) -> bool {
+        self.flight.is_empty() && self.backlog.is_empty()
+    }
+
+    /// Whether the client has sent more than is worth keeping: time to stop reading.
+    pub fn is_flooded(&self) -> bool {
+        self.backlog.len() >= PIPELINE_REQUESTS_MAX
+    }
+
+    /// Whether enough of the flood is served to read on.
+    pub fn is_ebbed(&self) -> bool {
+        self.backlog.len() <= PIPELINE_REQUESTS_MAX / 2
+    }
+
+    /// Active subscriptions and those that are being made (P-115).
+    pub fn subscription_count(&self) -> u64 {
+        (self.subscriptions.len() + self.flight.subscribing()) as u64
+    }
+
+    /// Takes a subscription off the list, if it is there and watches that kind of thing (P-138).
+    pub fn unsubscribe(&mut self, id: &str, is_query: bool) -> Option<Subscription> {
+        let number = id.strip_prefix("sub-").filter(|digits| !digits.starts_with(['+', '0']))?;
+        let id = SubscriptionId(number.parse().ok()?);
+        let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id).ok()?;
+        let found = self.subscriptions[at];
+        (matches!(found.watched, Watched::Query(..)) == is_query).then(|| self.subscriptions.remove(at))
+    }
+}

@@ -1,0 +1,127 @@
+//! One core's share of the data: mail in, mail out; one file per family of verbs.
+//!
+//! Everything that changes data goes through [`commit`], the one path by which a
+//! change reaches the buckets, the live queries and, later, a journal.
+
+mod commit;
+mod data;
+mod rules;
+mod transaction;
+mod waiting;
+
+use crate::base::ids::{BucketId, CoreId, TxnId};
+use crate::base::random::Random;
+use crate::base::time::Now;
+use crate::message::{Answer, Leave, Mail, Op, Origin, Outcome, Request};
+use crate::query::Bound;
+use crate::reactive::LiveQueries;
+use crate::rules::Engine;
+use crate::store::{Bucket, Definition, View};
+use crate::txn::Locks;
+use std::collections::BTreeMap;
+pub use transaction::results_json;
+use transaction::Prepared;
+use waiting::Waiting;
+
+/// The data of one core and everything that watches it.
+pub struct Shard {
+    /// Only the buckets that live here.
+    buckets: BTreeMap<BucketId, Bucket>,
+    live: LiveQueries,
+    /// Only on the core of facts and events.
+    engine: Option<Engine>,
+    locks: Locks,
+    /// Transactions that have voted yes and await the decision.
+    prepared: BTreeMap<TxnId, Prepared>,
+    waiting: Waiting,
+    random: Random,
+}
+
+/// Where a shard puts what it has to say: (receiver, mail), in order.
+pub type Posts = Vec<(CoreId, Mail)>;
+
+/// What is left in a shard, for tests and statistics.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Census {
+    /// Records in all buckets.
+    pub records: usize,
+    /// Distinct live queries.
+    pub live_queries: usize,
+    /// Distinct live topic patterns.
+    pub live_patterns: usize,
+    /// Transactions between vote and decision.
+    pub prepared: usize,
+    /// Envelopes that wait for locks.
+    pub waiting: usize,
+}
+
+impl Shard {
+    /// A shard without data. `engine` makes it the one with facts and events.
+    pub fn new(engine: bool, mut random: Random) -> Self {
+        Self {
+            buckets: BTreeMap::new(),
+            live: LiveQueries::new(random.next_u64()),
+            engine: engine.then(|| Engine::new(random.next_u64())),
+            locks: Locks::default(),
+            prepared: BTreeMap::new(),
+            waiting: Waiting::default(),
+            random,
+        }
+    }
+
+    /// Defines a bucket that is to live here.
+    pub fn define(&mut self, id: BucketId, definition: Definition) {
+        let seed = self.random.next_u64();
+        self.buckets.insert(id, Bucket::new(definition, seed));
+    }
+
+    /// Takes one request. It runs at once unless an undecided transaction, or somebody who
+    /// waits for one, stands in its way; then it waits its turn.
+    pub fn request(&mut self, request: Request, now: Now, out: &mut Posts) {
+        if let Some(request) = self.wait_or_go(request) {
+            self.run(request, now, out);
+        }
+    }
+
+    /// A subscriber on core `from` has left.
+    pub fn leave(&mut self, from: CoreId, leave: Leave) {
+        match leave {
+            Leave::Query(live) => self.live.leave(live, from),
+            Leave::Pattern(live) => {
+                self.engine.as_mut().expect("patterns live where the engine is").unsubscribe(live, from);
+            }
+        }
+    }
+
+    /// What is left.
+    pub fn census(&self) -> Census {
+        Census {
+            records: self.buckets.values().map(Bucket::len).sum(),
+            live_queries: self.live.len(),
+            live_patterns: self.engine.as_ref().map_or(0, Engine::patterns_len),
+            prepared: self.prepared.len(),
+            waiting: self.waiting.len(),
+        }
+    }
+
+    fn run(&mut self, request: Request, now: Now, out: &mut Posts) {
+        let Request { origin, op } = request;
+        match op {
+            Op::Data { bucket, verb } => self.data(origin, bucket, verb, now, out),
+            Op::Transaction(steps) => self.transaction(origin, steps, now, out),
+            Op::Subscribe(question) => self.subscribe(origin, *question, out),
+            Op::Rules(call) => self.rules(origin, call, now, out),
+        }
+    }
+
+    fn subscribe(&mut self, origin: Origin, question: Bound, out: &mut Posts) {
+        let view = View::committed(&self.buckets[&question.bucket]);
+        let (live, body) = self.live.subscribe(question, view, origin.core);
+        answer(out, origin, Outcome::Subscribed { live, body });
+    }
+}
+
+/// Posts the answer to a request.
+fn answer(out: &mut Posts, origin: Origin, outcome: Outcome) {
+    out.push((origin.core, Mail::Answer(Answer { conn: origin.conn, outcome })));
+}

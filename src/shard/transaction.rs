@@ -1,0 +1,171 @@
+//! Transactions: on this core alone, or as a participant of one over several cores.
+
+use super::data::{DELETED, bucket_and_key, read_verb, unknown_key};
+use super::{Posts, Shard, answer, commit};
+use crate::base::fault::{Code, Fault};
+use crate::base::ids::{BucketId, TxnId};
+use crate::base::json::Raw;
+use crate::base::time::Now;
+use crate::message::{Json, Key, Mail, Origin, Outcome, Prepare, Step, Target, Verb, Vote};
+use crate::store::{self, Bucket, Delta, Stamp, View};
+use crate::txn::Intent;
+
+/// The net writes of a transaction by bucket, buckets in order of first access.
+#[derive(Default)]
+pub(super) struct Overlay(Vec<(BucketId, Delta)>);
+
+/// A participant that has voted yes: it can commit without looking at anything again.
+pub(super) struct Prepared(Overlay);
+
+impl Overlay {
+    fn delta(&mut self, id: BucketId) -> &mut Delta {
+        let at = self.0.iter().position(|(bucket, _)| *bucket == id).unwrap_or_else(|| {
+            self.0.push((id, Delta::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+
+    fn into_changes(self) -> impl Iterator<Item = (BucketId, commit::Writes)> {
+        self.0.into_iter().map(|(id, delta)| (id, delta.into_writes().into()))
+    }
+}
+
+impl Shard {
+    /// A transaction whose buckets all live here: one message, one atomic change set.
+    pub(super) fn transaction(&mut self, origin: Origin, steps: Vec<Step<Target>>, now: Now, out: &mut Posts) {
+        match self.execute(steps.into_iter().enumerate(), now) {
+            Ok((results, overlay)) => {
+                let results: Vec<Json> = results.into_iter().map(|(_, result)| result).collect();
+                answer(out, origin, Outcome::Data(Json::Text(results_json(&results))));
+                self.commit(overlay.into_changes(), out);
+            }
+            Err((_, fault)) => answer(out, origin, Outcome::Fault(Box::new(fault))),
+        }
+    }
+
+    /// Phase one: executes the part on an overlay, and either holds it under locks until the
+    /// decision or, as the last agent, commits it at once.
+    pub fn prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
+        if let Some(prepare) = self.prepare_or_wait(prepare) {
+            self.run_prepare(prepare, now, out);
+        }
+    }
+
+    pub(super) fn run_prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
+        let Prepare { txn, steps, commits } = prepare;
+        let mut intents = self.intents(steps.iter().map(|(_, step)| step));
+        let vote = match self.execute(steps.into_iter(), now) {
+            Ok((results, overlay)) if commits => {
+                out.push((txn.coordinator, Mail::Vote(Vote { txn, vote: Ok(results) })));
+                self.commit(overlay.into_changes(), out);
+                return;
+            }
+            Ok((results, overlay)) => {
+                // Keys that were made on the way are locked by name too.
+                for (bucket, delta) in &overlay.0 {
+                    intents.extend(delta.keys().map(|key| Intent::WriteKey(*bucket, key.clone())));
+                }
+                self.locks.take(txn, intents);
+                self.prepared.insert(txn, Prepared(overlay));
+                Ok(results)
+            }
+            Err(failure) => Err(failure),
+        };
+        out.push((txn.coordinator, Mail::Vote(Vote { txn, vote })));
+    }
+
+    /// Phase two. Those who waited for the transaction's locks run now.
+    ///
+    /// # Panics
+    /// If the transaction is not prepared here: a decision answers a yes.
+    pub fn decide(&mut self, txn: TxnId, commit: bool, now: Now, out: &mut Posts) {
+        let Prepared(overlay) = self.prepared.remove(&txn).expect("a decision answers a yes");
+        if commit {
+            self.commit(overlay.into_changes(), out);
+        }
+        self.locks.release(txn);
+        self.resume(now, out);
+    }
+
+    /// Runs operations in order on an overlay; each sees what came before (S-169).
+    fn execute(
+        &mut self,
+        steps: impl Iterator<Item = (usize, Step<Target>)>,
+        now: Now,
+    ) -> Result<(Vec<(usize, Json)>, Overlay), (usize, Fault)> {
+        let mut overlay = Overlay::default();
+        let mut results = Vec::with_capacity(steps.size_hint().0);
+        for (place, Step { bucket, verb }) in steps {
+            let result = match bucket {
+                Ok(id) => self.step(&mut overlay, id, verb, now),
+                // S-174 [PIN]
+                Err(name) => {
+                    Err(Fault::new(Code::InternalError, format!("Bucket \"{name}\" is not defined")))
+                }
+            };
+            results.push((place, result.map_err(|fault| (place, fault))?));
+        }
+        Ok((results, overlay))
+    }
+
+    fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: Verb, now: Now) -> Result<Json, Fault> {
+        let bucket = &self.buckets[&id];
+        let delta = overlay.delta(id);
+        match verb {
+            Verb::Insert(data) => {
+                let mut stamp = Stamp { unix_ms: now.unix_ms, random: &mut self.random };
+                let record = store::insert(bucket.definition(), &data, &mut stamp)?;
+                let key = bucket.key_of(&record);
+                if View::with(bucket, delta).get(&key).is_some() {
+                    return Err(conflict(bucket, &key));
+                }
+                let json = Json::Record(record.text().clone());
+                delta.insert(key, record);
+                Ok(json)
+            }
+            Verb::Update(key, data) => {
+                let old = View::with(bucket, delta).get(&key).ok_or_else(|| unknown_key(bucket, &key))?;
+                let record = store::update(bucket.definition(), old, &data, now.unix_ms)?;
+                let json = Json::Record(record.text().clone());
+                delta.update(key, record);
+                Ok(json)
+            }
+            Verb::Delete(key) => {
+                if View::with(bucket, delta).get(&key).is_some() {
+                    let is_committed = bucket.get(&key).is_some();
+                    delta.delete(key, is_committed);
+                }
+                Ok(DELETED)
+            }
+            read => Ok(read_verb(View::with(bucket, delta), &read)),
+        }
+    }
+}
+
+/// `data` of a transaction's answer (S-159).
+pub fn results_json(results: &[Json]) -> Vec<u8> {
+    let bytes: usize = results.iter().map(|result| result.as_bytes().len() + 24).sum();
+    let mut out = Vec::with_capacity(bytes + 16);
+    out.extend_from_slice(br#"{"results":["#);
+    for (index, result) in results.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { br#"{"index":"# } else { br#",{"index":"# });
+        out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+        out.extend_from_slice(br#","data":"#);
+        out.extend_from_slice(result.as_bytes());
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
+    out
+}
+
+/// S-176.
+fn conflict(bucket: &Bucket, key: &Key) -> Fault {
+    let name = bucket.definition().name();
+    let shown = Raw::trusted(key).display();
+    let message = format!(
+        "Transaction conflict in bucket \"{name}\" for key \"{shown}\": Record with key \"{shown}\" already exists"
+    );
+    Fault::new(Code::Conflict, message).with_details(bucket_and_key(name, key))
+}
+

@@ -1,0 +1,21 @@
+//! The two clocks, read once per input.
+
+use crate::base::time::Now;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+/// A core's clock; monotonic time counts from its making.
+pub(super) struct Clock {
+    start: Instant,
+}
+
+impl Clock {
+    pub(super) fn new() -> Self {
+        Self { start: Instant::now() }
+    }
+
+    pub(super) fn now(&self) -> Now {
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        Now { unix_ms: millis(unix), mono_ms: millis(self.start.elapsed()) }
+    }
+}

@@ -1,0 +1,307 @@
+//! One core at work: inputs to the node, its outputs to the world.
+//!
+//! Each input is handled at once and its outputs are carried out before the next:
+//! chunks go to their connections' queues, whose tasks write them in one piece per turn,
+//! mail goes to the other cores' inboxes, and a sleeping core is woken once per input.
+
+use super::clock::Clock;
+use super::conn::{self, Conn};
+use super::mesh::{Inbox, Mailbox, Outgoing, Parcel};
+use super::signal::Signal;
+use super::stream::Stream;
+use super::sys;
+use crate::base::ids::{ConnId, CoreId};
+use crate::node::{Chunk, Input, Node, Outbox, Output};
+use crossbeam_channel::Sender;
+use monoio::net::{TcpListener, TcpStream};
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+/// Bytes that one read takes at most. Larger messages come in several reads.
+const SCRATCH_BYTES: usize = 256 * 1024;
+
+/// Parcels handled before other tasks of the core get their turn.
+const PARCELS_PER_TURN: usize = 256;
+
+/// How long accepting pauses when the process is out of descriptors or memory.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
+
+/// How long mail waits before a full inbox is tried again, milliseconds.
+const RETRY_MS: u64 = 1;
+
+/// Longest sleep of the timer task, milliseconds; only bounds arithmetic.
+const SLEEP_MS_MAX: u64 = 60_000;
+
+/// What a core's thread needs to begin.
+pub(super) struct Start {
+    pub(super) node: Node,
+    pub(super) id: CoreId,
+    pub(super) mailbox: Mailbox,
+    pub(super) outgoing: Outgoing,
+    pub(super) listener: std::net::TcpListener,
+    /// Told once when the last connection is gone after a shutdown.
+    pub(super) stopped: Sender<CoreId>,
+}
+
+/// One core, shared by its tasks.
+pub(super) struct CoreLoop {
+    id: CoreId,
+    node: RefCell<Node>,
+    outbox: RefCell<Outbox>,
+    conns: RefCell<Vec<Option<Rc<Conn>>>>,
+    outgoing: Outgoing,
+    clock: Clock,
+    scratch: RefCell<Box<[u8]>>,
+    /// Readable at any time: awaiting it lets everything else on the ring have its turn.
+    always_ready: TcpStream,
+    /// When the node wants a tick, monotonic milliseconds.
+    wake_at: Cell<Option<u64>>,
+    timer: Signal,
+    uncongested: Signal,
+    is_stopping: Cell<bool>,
+    stopped: Sender<CoreId>,
+}
+
+/// A core's main task: returns when the server is over.
+pub(super) async fn run(start: Start) {
+    let Start { node, id, mailbox, outgoing, listener, stopped } = start;
+    let core = Rc::new(CoreLoop {
+        id,
+        node: RefCell::new(node),
+        outbox: RefCell::default(),
+        conns: RefCell::default(),
+        outgoing,
+        clock: Clock::new(),
+        scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+        always_ready: event_stream(1).expect("an event counter at start"),
+        wake_at: Cell::new(None),
+        timer: Signal::default(),
+        uncongested: Signal::default(),
+        is_stopping: Cell::new(false),
+        stopped,
+    });
+    let inbox = Inbox::new(mailbox).expect("an event counter at start");
+    let listener = Rc::new(TcpListener::from_std(listener).expect("a listening socket"));
+    monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener)));
+    monoio::spawn(keep_time(Rc::clone(&core)));
+    core.read_mail(inbox, &listener).await;
+}
+
+impl CoreLoop {
+    /// Handles one input and carries out what follows from it.
+    pub(super) fn drive(&self, input: Input<'_>) -> Option<ConnId> {
+        let now = self.clock.now();
+        let mut outbox = self.outbox.borrow_mut();
+        let handled = catch_unwind(AssertUnwindSafe(|| self.node.borrow_mut().handle(input, now, &mut outbox)));
+        if handled.is_err() {
+            // Half-changed data must not be served on: better no server than a wrong one.
+            tracing::error!(core = %self.id, "a core's state is lost: ending the process");
+            std::process::abort();
+        }
+        let mut admitted = None;
+        for output in outbox.drain() {
+            match output {
+                Output::Admitted(conn) => admitted = Some(conn),
+                output => self.carry_out(output),
+            }
+        }
+        self.outgoing.ring();
+        admitted
+    }
+
+    /// Reads from a socket into the scratch buffer and hands it to the node.
+    pub(super) fn receive(&self, conn: ConnId, stream: &Stream) -> io::Result<usize> {
+        let mut scratch = self.scratch.borrow_mut();
+        let bytes = stream.receive(&mut scratch)?;
+        if bytes > 0 {
+            self.drive(Input::Bytes(conn, &mut scratch[..bytes]));
+        }
+        Ok(bytes)
+    }
+
+    /// Takes buffers back that have been written.
+    pub(super) fn recycle(&self, chunks: Vec<Chunk>) {
+        let mut outbox = self.outbox.borrow_mut();
+        for chunk in chunks {
+            match chunk {
+                Chunk::Frames(buffer) | Chunk::Push { head: buffer, .. } => outbox.recycle(buffer),
+            }
+        }
+    }
+
+    /// Whether reading has to stop because another core's inbox is full; the task is woken when
+    /// that is over.
+    pub(super) fn is_congested(&self, waker: &Waker) -> bool {
+        let is_congested = self.outgoing.is_congested();
+        if is_congested {
+            self.uncongested.wake_on_raise(waker);
+        }
+        is_congested
+    }
+
+    fn carry_out(&self, output: Output) {
+        match output {
+            Output::Admitted(_) => unreachable!("comes with an accepted connection only"),
+            Output::Send(conn, chunk) => self.with_conn(conn, |conn| conn.send(chunk)),
+            Output::Finish(conn) => self.with_conn(conn, Conn::finish),
+            Output::Drop(conn) => self.with_conn(conn, Conn::cut),
+            Output::Pause(conn) => self.with_conn(conn, |conn| conn.pause(true)),
+            Output::Resume(conn) => self.with_conn(conn, |conn| conn.pause(false)),
+            Output::Post(to, mail) => {
+                self.outgoing.post(to, mail);
+                if self.outgoing.is_congested() {
+                    self.timer.raise();
+                }
+            }
+            Output::WakeAt(at_ms) => {
+                if self.wake_at.get().is_none_or(|earlier| at_ms < earlier) {
+                    self.wake_at.set(Some(at_ms));
+                    self.timer.raise();
+                }
+            }
+            Output::Stopped => {
+                // Nobody listens only if the server has been dropped meanwhile.
+                let _ = self.stopped.send(self.id);
+            }
+        }
+    }
+
+    fn with_conn(&self, id: ConnId, act: impl FnOnce(&Conn)) {
+        let conns = self.conns.borrow();
+        let conn = conns.get(id.slot as usize).and_then(Option::as_ref).filter(|conn| conn.id() == id);
+        if let Some(conn) = conn {
+            act(conn);
+        }
+    }
+
+    /// A client has connected.
+    fn admit(self: &Rc<Self>, socket: TcpStream) {
+        // Answers are coalesced per turn already; waiting for more would only add latency.
+        let _ = socket.set_nodelay(true);
+        let id = self.drive(Input::Accepted).expect("the node names every accepted connection");
+        let conn = Rc::new(Conn::new(id, Stream::new(socket)));
+        let slot = id.slot as usize;
+        let mut conns = self.conns.borrow_mut();
+        if conns.len() <= slot {
+            conns.resize_with(slot + 1, || None);
+        }
+        conns[slot] = Some(Rc::clone(&conn));
+        drop(conns);
+        if self.is_stopping.get() {
+            conn.cut();
+        }
+        let core = Rc::clone(self);
+        monoio::spawn(async move {
+            conn::serve(Rc::clone(&core), conn).await;
+            core.dismiss(id);
+        });
+    }
+
+    /// A connection's socket is done.
+    fn dismiss(&self, id: ConnId) {
+        self.conns.borrow_mut()[id.slot as usize] = None;
+        self.drive(Input::Closed(id));
+    }
+
+    async fn read_mail(&self, inbox: Inbox, listener: &TcpListener) {
+        loop {
+            let mut handled = 0;
+            while let Some(parcel) = inbox.next() {
+                match parcel {
+                    Parcel::Mail(from, mail) => drop(self.drive(Input::Posted(from, mail))),
+                    Parcel::Shutdown(grace_period_ms) => {
+                        self.is_stopping.set(true);
+                        sys::shutdown(listener, libc::SHUT_RDWR);
+                        self.drive(Input::Shutdown(grace_period_ms));
+                    }
+                    Parcel::Exit => return,
+                }
+                handled += 1;
+                if handled % PARCELS_PER_TURN == 0 {
+                    self.yield_to_ring().await;
+                }
+            }
+            inbox.arrived().await;
+        }
+    }
+
+    /// Lets I/O, timers and other tasks have their turn. A task that merely wakes itself would
+    /// starve them all: monoio 0.2 puts it at the front of its queue.
+    async fn yield_to_ring(&self) {
+        if monoio::utils::is_legacy() {
+            monoio::spawn(async {}).await;
+        } else {
+            let _ = self.always_ready.readable(false).await;
+        }
+    }
+}
+
+/// Accepts connections until the listener is shut down. Never part of a `select!`: an accept
+/// that is dropped loses its connection.
+async fn accept(core: Rc<CoreLoop>, listener: Rc<TcpListener>) {
+    loop {
+        match listener.accept().await {
+            Ok((socket, _)) => core.admit(socket),
+            Err(_) if core.is_stopping.get() => return,
+            Err(error) => {
+                let is_exhausted = matches!(
+                    error.raw_os_error(),
+                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
+                );
+                if is_exhausted {
+                    tracing::warn!(core = %core.id, %error, "not accepting for a moment");
+                }
+                monoio::time::sleep(ACCEPT_BACKOFF).await;
+            }
+        }
+    }
+}
+
+/// Calls the node when it wants to be called, and tries full inboxes again.
+async fn keep_time(core: Rc<CoreLoop>) {
+    loop {
+        let now_ms = core.clock.now().mono_ms;
+        let is_held = core.outgoing.is_congested();
+        let due = core.wake_at.get().map(|at_ms| at_ms.saturating_sub(now_ms));
+        match (due, is_held) {
+            (Some(0), _) => {
+                core.wake_at.set(None);
+                core.drive(Input::Tick);
+            }
+            (_, true) => {
+                monoio::time::sleep(Duration::from_millis(RETRY_MS)).await;
+                let is_free = core.outgoing.retry();
+                core.outgoing.ring();
+                if is_free {
+                    core.uncongested.raise();
+                }
+            }
+            (Some(wait_ms), false) => {
+                let sleep = monoio::time::sleep(Duration::from_millis(wait_ms.min(SLEEP_MS_MAX)));
+                either(sleep, core.timer.wait()).await;
+            }
+            (None, false) => core.timer.wait().await,
+        }
+    }
+}
+
+/// Waits for the first of two events; both may be waited for again.
+async fn either(a: impl Future<Output = ()>, b: impl Future<Output = ()>) {
+    let (mut a, mut b) = (pin!(a), pin!(b));
+    poll_fn(|cx| match a.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(()),
+        Poll::Pending => b.as_mut().poll(cx),
+    })
+    .await;
+}
+
+/// An eventfd in the only monoio type whose `readable` works with both drivers.
+fn event_stream(initial: u32) -> io::Result<TcpStream> {
+    TcpStream::from_std(sys::eventfd(initial)?.into())
+}

@@ -1,0 +1,181 @@
+//! Mail between cores: one bounded queue per receiving core, and a wake-up that costs
+//! nothing while the receiver is awake.
+//!
+//! A sleeping core has raised its `armed` flag before it looked at its queue for the
+//! last time; a sender looks at the flag after it has put its mail in. A full fence on
+//! both sides makes at least one of them see the other, so that no wake-up is lost.
+//! The wake-up is an eventfd, whose readability the runtime waits for. monoio's own
+//! cross-thread wakers (feature `sync`) starve while a task is always ready.
+
+use super::sys;
+use crate::base::ids::CoreId;
+use crate::base::limits::INBOX_MESSAGES_MAX;
+use crate::node::Mail;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use monoio::net::TcpStream;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
+
+/// What arrives in a core's inbox.
+pub(super) enum Parcel {
+    /// From another core.
+    Mail(CoreId, Mail),
+    /// From the server: stop serving, with this grace period in milliseconds.
+    Shutdown(u64),
+    /// From the server: everybody has stopped; leave the thread.
+    Exit,
+}
+
+/// The sending side of one core's inbox; shared by everybody.
+#[derive(Clone)]
+pub(super) struct Address {
+    queue: Sender<Parcel>,
+    bell: Arc<Bell>,
+}
+
+struct Bell {
+    armed: AtomicBool,
+    event: OwnedFd,
+}
+
+impl Address {
+    /// Sends from outside the mesh, waiting for room.
+    pub(super) fn send(&self, parcel: Parcel) {
+        // A core that has left its thread needs nothing any more.
+        if self.queue.send(parcel).is_ok() {
+            self.ring();
+        }
+    }
+
+    /// Wakes the receiver if it sleeps. Once per batch.
+    fn ring(&self) {
+        fence(Ordering::SeqCst); // pairs with the fence in `Inbox::arrived`
+        if self.bell.armed.load(Ordering::Relaxed) && self.bell.armed.swap(false, Ordering::AcqRel) {
+            sys::eventfd_signal(self.bell.event.as_fd());
+        }
+    }
+}
+
+/// The receiving side, before it has moved to its thread.
+pub(super) struct Mailbox {
+    queue: Receiver<Parcel>,
+    bell: Arc<Bell>,
+}
+
+/// One inbox per core.
+pub(super) fn mesh(cores: usize) -> io::Result<(Vec<Address>, Vec<Mailbox>)> {
+    let pairs: io::Result<Vec<_>> = (0..cores)
+        .map(|_| {
+            let (sender, receiver) = bounded(INBOX_MESSAGES_MAX);
+            let bell = Arc::new(Bell { armed: AtomicBool::new(false), event: sys::eventfd(0)? });
+            let address = Address { queue: sender, bell: Arc::clone(&bell) };
+            Ok((address, Mailbox { queue: receiver, bell }))
+        })
+        .collect();
+    Ok(pairs?.into_iter().unzip())
+}
+
+/// The receiving side within its core.
+pub(super) struct Inbox {
+    mailbox: Mailbox,
+    /// A second descriptor of the eventfd, in the only monoio type whose `readable` works with
+    /// both drivers.
+    event: TcpStream,
+}
+
+impl Inbox {
+    pub(super) fn new(mailbox: Mailbox) -> io::Result<Self> {
+        let event = mailbox.bell.event.try_clone()?;
+        Ok(Self { mailbox, event: TcpStream::from_std(event.into())? })
+    }
+
+    /// The next parcel, if there is one.
+    pub(super) fn next(&self) -> Option<Parcel> {
+        self.mailbox.queue.try_recv().ok()
+    }
+
+    /// Sleeps until something may have arrived.
+    pub(super) async fn arrived(&self) {
+        let Bell { armed, event } = &*self.mailbox.bell;
+        armed.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst); // pairs with the fence in `Address::ring`
+        if !self.mailbox.queue.is_empty() {
+            // A ring that is under way causes one wake-up too many, which is harmless.
+            armed.store(false, Ordering::Relaxed);
+            return;
+        }
+        // An error would be that of an event counter that is gone, which it never is.
+        let _ = self.event.readable(false).await;
+        sys::eventfd_clear(event.as_fd());
+    }
+}
+
+/// A core's way to all others: mail that finds a full inbox stays here, in order.
+pub(super) struct Outgoing {
+    me: CoreId,
+    addresses: Vec<Address>,
+    held: RefCell<Vec<Held>>,
+}
+
+#[derive(Default)]
+struct Held {
+    parcels: VecDeque<Parcel>,
+    /// Whether something was sent since the last ring.
+    is_due: bool,
+}
+
+impl Outgoing {
+    pub(super) fn new(me: CoreId, addresses: Vec<Address>) -> Self {
+        let held = addresses.iter().map(|_| Held::default()).collect();
+        Self { me, addresses, held: RefCell::new(held) }
+    }
+
+    /// Sends, or holds back behind what is held back already. Never waits: two cores that
+    /// waited for each other would do so for ever.
+    pub(super) fn post(&self, to: CoreId, mail: Mail) {
+        let mut held = self.held.borrow_mut();
+        held[to.index()].parcels.push_back(Parcel::Mail(self.me, mail));
+        self.move_on(to.index(), &mut held[to.index()]);
+    }
+
+    /// Wakes the receivers of what was sent since the last call.
+    pub(super) fn ring(&self) {
+        for (address, held) in self.addresses.iter().zip(self.held.borrow_mut().iter_mut()) {
+            if std::mem::take(&mut held.is_due) {
+                address.ring();
+            }
+        }
+    }
+
+    /// Tries again to send what is held back. True = nothing is left.
+    pub(super) fn retry(&self) -> bool {
+        let mut held = self.held.borrow_mut();
+        for (to, held) in held.iter_mut().enumerate() {
+            self.move_on(to, held);
+        }
+        held.iter().all(|held| held.parcels.is_empty())
+    }
+
+    /// Whether some inbox is full: then no more is read from clients.
+    pub(super) fn is_congested(&self) -> bool {
+        self.held.borrow().iter().any(|held| !held.parcels.is_empty())
+    }
+
+    fn move_on(&self, to: usize, held: &mut Held) {
+        while let Some(parcel) = held.parcels.pop_front() {
+            match self.addresses[to].queue.try_send(parcel) {
+                Ok(()) => held.is_due = true,
+                Err(TrySendError::Full(parcel)) => {
+                    held.parcels.push_front(parcel);
+                    return;
+                }
+                // The core has left its thread: the server is over.
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+        }
+    }
+}
