@@ -1,0 +1,317 @@
+//! All cores of a server on one thread under a seed: links between them and to the
+//! clients are queues that the schedule empties in its own order, time is a number.
+
+use crate::random::Seeded;
+use noex_server::base::counters::Counters;
+use noex_server::base::ids::{ConnId, CoreId};
+use noex_server::base::time::Now;
+use noex_server::node::{Census, Chunk, Input, Mail, Node, Outbox, Output, Settings};
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::rc::Rc;
+use std::sync::Arc;
+
+/// Wall clock at the start of every run, as in the seed documents.
+pub const START_UNIX_MS: u64 = 1_706_745_600_000;
+
+/// How events are picked.
+pub enum Schedule {
+    /// Everything at once, in order of arrival: for tests of behaviour.
+    Prompt,
+    /// At random: bytes are cut anywhere, mail and acknowledgements take their time.
+    Hostile,
+}
+
+/// One client's connection, both directions.
+pub struct Link {
+    core: usize,
+    conn: ConnId,
+    to_server: VecDeque<u8>,
+    /// The client has ended its direction behind what is queued.
+    client_ended: bool,
+    /// Bytes that the server has handed over and the network has not taken.
+    unsent: VecDeque<u8>,
+    /// The server ends its direction behind what is unsent.
+    server_finishing: bool,
+    /// Whether the network takes bytes at all; false = the client reads nothing.
+    pub drains: bool,
+    paused: bool,
+    /// The server knows that the socket is gone.
+    closed: bool,
+    /// Bytes that have arrived at the client.
+    pub to_client: Vec<u8>,
+}
+
+/// A server of several cores.
+pub struct Cluster {
+    nodes: Vec<Node>,
+    outboxes: Vec<Outbox>,
+    /// Mail under way, by sender and receiver.
+    mail: Vec<Vec<VecDeque<Mail>>>,
+    wake_at: Vec<Option<u64>>,
+    stopped: Vec<bool>,
+    pub links: Vec<Link>,
+    pub now: Now,
+    schedule: Schedule,
+    pub random: Seeded,
+    trace: DefaultHasher,
+    pub steps: u64,
+}
+
+/// Something that can happen next.
+enum Event {
+    Bytes(usize),
+    Mail(usize, usize),
+    Drain(usize),
+    Gone(usize),
+}
+
+impl Cluster {
+    pub fn new(settings: &Settings, cores: u16, schedule: Schedule, seed: u64) -> Self {
+        let settings = Rc::new(settings.clone());
+        let counters = Arc::new(Counters::default());
+        let count = usize::from(cores);
+        let mut random = Seeded::new(seed);
+        let nodes = (0..cores).map(|core| {
+            let mut node_seed = [0; 32];
+            node_seed[..8].copy_from_slice(&random.next().to_le_bytes());
+            Node::new(CoreId(core), cores, Rc::clone(&settings), Arc::clone(&counters), node_seed)
+        });
+        Self {
+            nodes: nodes.collect(),
+            outboxes: (0..count).map(|_| Outbox::default()).collect(),
+            mail: (0..count).map(|_| (0..count).map(|_| VecDeque::new()).collect()).collect(),
+            wake_at: vec![None; count],
+            stopped: vec![false; count],
+            links: Vec::new(),
+            now: Now { unix_ms: START_UNIX_MS, mono_ms: 0 },
+            schedule,
+            random,
+            trace: DefaultHasher::new(),
+            steps: 0,
+        }
+    }
+
+    /// A TCP connection to one core; nothing is sent yet.
+    pub fn connect(&mut self, core: usize) -> usize {
+        self.links.push(Link {
+            core,
+            conn: ConnId { slot: u32::MAX, generation: 0 },
+            to_server: VecDeque::new(),
+            client_ended: false,
+            unsent: VecDeque::new(),
+            server_finishing: false,
+            drains: true,
+            paused: false,
+            closed: false,
+            to_client: Vec::new(),
+        });
+        let link = self.links.len() - 1;
+        self.drive(core, Input::Accepted, Some(link));
+        link
+    }
+
+    pub fn send(&mut self, link: usize, bytes: &[u8]) {
+        self.links[link].to_server.extend(bytes);
+    }
+
+    /// The client vanishes: what has not arrived never will.
+    pub fn vanish(&mut self, link: usize) {
+        self.links[link].to_server.clear();
+        self.links[link].client_ended = true;
+    }
+
+    /// The client ends its direction behind what it has sent.
+    pub fn end(&mut self, link: usize) {
+        self.links[link].client_ended = true;
+    }
+
+    pub fn is_closed(&self, link: usize) -> bool {
+        self.links[link].closed
+    }
+
+    /// Whether the server has ended its direction.
+    pub fn server_has_ended(&self, link: usize) -> bool {
+        let link = &self.links[link];
+        link.closed || (link.server_finishing && link.unsent.is_empty())
+    }
+
+    pub fn shutdown(&mut self, grace_period_ms: u64) {
+        for core in 0..self.nodes.len() {
+            self.drive(core, Input::Shutdown(grace_period_ms), None);
+        }
+    }
+
+    pub fn all_stopped(&self) -> bool {
+        self.stopped.iter().all(|stopped| *stopped)
+    }
+
+    pub fn census(&self) -> Vec<Census> {
+        self.nodes.iter().map(Node::census).collect()
+    }
+
+    /// A digest of everything that happened, in order.
+    pub fn trace(&self) -> u64 {
+        self.trace.finish()
+    }
+
+    /// Lets everything happen that can without time passing.
+    pub fn settle(&mut self) {
+        const STEPS_MAX: u64 = 5_000_000;
+        let limit = self.steps + STEPS_MAX;
+        while self.step() {
+            assert!(self.steps < limit, "the cluster does not come to rest");
+        }
+    }
+
+    /// Lets time pass, then everything that follows from it.
+    pub fn advance(&mut self, by_ms: u64) {
+        self.now.unix_ms += by_ms;
+        self.now.mono_ms += by_ms;
+        for core in 0..self.nodes.len() {
+            if self.wake_at[core].is_some_and(|at| at <= self.now.mono_ms) {
+                self.wake_at[core] = None;
+                self.drive(core, Input::Tick, None);
+            }
+        }
+        self.settle();
+    }
+
+    /// One event. False = nothing can happen.
+    pub fn step(&mut self) -> bool {
+        let mut events = self.possible();
+        if events.is_empty() {
+            return false;
+        }
+        self.steps += 1;
+        let pick = match self.schedule {
+            Schedule::Prompt => 0,
+            Schedule::Hostile => self.random.below(events.len()),
+        };
+        match events.swap_remove(pick) {
+            Event::Bytes(link) => self.deliver(link),
+            Event::Mail(from, to) => {
+                let mail = self.mail[from][to].pop_front().expect("possible");
+                self.drive(to, Input::Posted(CoreId(from as u16), mail), None);
+            }
+            Event::Drain(link) => self.drain(link),
+            Event::Gone(link) => {
+                self.links[link].closed = true;
+                let (core, conn) = (self.links[link].core, self.links[link].conn);
+                self.drive(core, Input::Closed(conn), None);
+            }
+        }
+        true
+    }
+
+    fn possible(&self) -> Vec<Event> {
+        let mut events = Vec::new();
+        for from in 0..self.nodes.len() {
+            for to in 0..self.nodes.len() {
+                if !self.mail[from][to].is_empty() {
+                    events.push(Event::Mail(from, to));
+                }
+            }
+        }
+        for (at, link) in self.links.iter().enumerate().filter(|(_, link)| !link.closed) {
+            if !link.to_server.is_empty() && !link.paused {
+                events.push(Event::Bytes(at));
+            } else if link.client_ended && !link.paused {
+                events.push(Event::Gone(at));
+            }
+            if !link.unsent.is_empty() && link.drains {
+                events.push(Event::Drain(at));
+            }
+        }
+        events
+    }
+
+    fn amount(&mut self, available: usize) -> usize {
+        match self.schedule {
+            Schedule::Prompt => available,
+            // Mostly small pieces, sometimes everything.
+            Schedule::Hostile if self.random.below(4) == 0 => available,
+            Schedule::Hostile => 1 + self.random.below(available.min(40)),
+        }
+    }
+
+    fn deliver(&mut self, at: usize) {
+        let count = self.amount(self.links[at].to_server.len());
+        let mut bytes: Vec<u8> = self.links[at].to_server.drain(..count).collect();
+        let (core, conn) = (self.links[at].core, self.links[at].conn);
+        self.drive(core, Input::Bytes(conn, &mut bytes), None);
+    }
+
+    fn drain(&mut self, at: usize) {
+        let count = self.amount(self.links[at].unsent.len());
+        let link = &mut self.links[at];
+        link.to_client.extend(link.unsent.drain(..count));
+        let (core, conn) = (link.core, link.conn);
+        self.drive(core, Input::Sent(conn, count), None);
+    }
+
+    fn drive(&mut self, core: usize, input: Input<'_>, accepted: Option<usize>) {
+        let mut outbox = std::mem::take(&mut self.outboxes[core]);
+        self.nodes[core].handle(input, self.now, &mut outbox);
+        (self.steps, core).hash(&mut self.trace);
+        for output in outbox.drain() {
+            self.note(&output);
+            self.carry_out(core, output, accepted);
+        }
+        self.outboxes[core] = outbox;
+    }
+
+    fn note(&mut self, output: &Output) {
+        match output {
+            Output::Send(conn, Chunk::Frames(bytes)) => (conn, bytes).hash(&mut self.trace),
+            Output::Send(conn, Chunk::Push { head, body }) => {
+                (conn, head, body.with_brace()).hash(&mut self.trace);
+            }
+            other => format!("{other:?}").hash(&mut self.trace),
+        }
+    }
+
+    fn carry_out(&mut self, core: usize, output: Output, accepted: Option<usize>) {
+        let find = |links: &mut Vec<Link>, conn: ConnId| {
+            links.iter().position(|link| link.core == core && link.conn == conn && !link.closed)
+        };
+        match output {
+            Output::Admitted(conn) => self.links[accepted.expect("a connect")].conn = conn,
+            Output::Send(conn, chunk) => {
+                if let Some(at) = find(&mut self.links, conn) {
+                    let unsent = &mut self.links[at].unsent;
+                    match chunk {
+                        Chunk::Frames(bytes) => unsent.extend(bytes),
+                        Chunk::Push { head, body } => {
+                            unsent.extend(head);
+                            unsent.extend(body.with_brace());
+                        }
+                    }
+                }
+            }
+            Output::Finish(conn) => {
+                if let Some(at) = find(&mut self.links, conn) {
+                    self.links[at].server_finishing = true;
+                }
+            }
+            Output::Drop(conn) => {
+                if let Some(at) = find(&mut self.links, conn) {
+                    self.vanish(at);
+                    self.links[at].paused = false;
+                }
+            }
+            Output::Pause(conn) | Output::Resume(conn) => {
+                let paused = matches!(output, Output::Pause(_));
+                if let Some(at) = find(&mut self.links, conn) {
+                    self.links[at].paused = paused;
+                }
+            }
+            Output::Post(to, mail) => self.mail[core][to.index()].push_back(mail),
+            Output::WakeAt(at) => {
+                let earlier = self.wake_at[core].map_or(at, |known| known.min(at));
+                self.wake_at[core] = Some(earlier);
+            }
+            Output::Stopped => self.stopped[core] = true,
+        }
+    }
+}
