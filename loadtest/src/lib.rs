@@ -1,0 +1,44 @@
+//! Load generator for servers of the noex protocol.
+//!
+//! # Map
+//!
+//! A run goes through these files, top to bottom:
+//!
+//! | File | Says |
+//! |---|---|
+//! | [`args`] | what the operator typed, checked |
+//! | [`run`] | one run from set-up to report: prepare, warm up, measure, drain, settle |
+//! | [`session`] | a connection while it is set up: handshake, welcome, login, one blocking call at a time |
+//! | [`workload`] | what each connection sends and what it must get back, one file per workload |
+//! | [`driver`] | the epoll loop over all connections |
+//! | [`lane`] | one connection in the loop: its socket, its window, its role |
+//! | [`window`] | which ids are in flight, since when, and in which order they must be answered |
+//! | [`poll`], [`socket`] | epoll and non-blocking sockets |
+//! | [`tally`] | what is counted: answers, pushes, latencies, faults |
+//! | [`report`] | the figures, as text and as JSON |
+//! | [`wire`] | frames, messages and request templates; pure |
+//! | [`machine`], [`server_process`] | this process's core and descriptors; the server's CPU time and memory |
+//! | [`peer`] | a tiny stand-in server, to test this tool and to find its own ceiling |
+//!
+//! # Deliberately absent
+//!
+//! There is one thread: a second one would make the client's own cost harder to see, and several processes
+//! do the same. TLS is absent because the protocol leaves it to a proxy. Requests are paced by their answers
+//! only (closed loop), so latencies here say nothing about a fixed arrival rate.
+
+pub mod args;
+pub mod driver;
+pub mod lane;
+pub mod machine;
+pub mod peer;
+pub mod poll;
+pub mod report;
+pub mod run;
+pub mod server_process;
+pub mod session;
+pub mod socket;
+pub mod tally;
+pub mod url;
+pub mod window;
+pub mod wire;
+pub mod workload;
