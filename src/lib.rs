@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod base;
+pub mod cli;
 pub mod node;
 pub mod query;
 pub mod store;
