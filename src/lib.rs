@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod base;
+pub mod cli;
 pub mod message;
 pub mod node;
 pub mod protocol;

@@ -12,6 +12,10 @@ mod receive;
 mod serve;
 mod settings;
 
+// Words of the configuration, for those who make settings.
+pub use crate::access::{Settings as AuthSettings, StaticToken};
+pub use crate::query::Definition as QueryDefinition;
+pub use crate::store::Definition as BucketDefinition;
 pub use crate::message::Mail;
 pub use crate::shard::Census as ShardCensus;
 pub use outbox::{Chunk, Outbox, Output};
