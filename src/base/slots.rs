@@ -44,7 +44,8 @@ impl<T> Slots<T> {
 
     /// All values with their names, in slot order.
     pub fn iter(&self) -> impl Iterator<Item = ((u32, u32), &T)> {
-        self.entries.iter().map(|(slot, value)| ((slot as u32, self.generations[slot]), value))
+        let name = |slot: usize| (u32::try_from(slot).expect("as on insert"), self.generations[slot]);
+        self.entries.iter().map(move |(slot, value)| (name(slot), value))
     }
 
     /// How many values there are.

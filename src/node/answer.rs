@@ -27,7 +27,9 @@ impl Core {
                 let expose = self.settings.expose_error_details;
                 self.frame(conn, out, |out| protocol::error(out, pending.id, &fault, expose));
             }
-            Outcome::Subscribed { live, .. } if !may_subscribe => self.decline(Watched::Query(from, live), out),
+            Outcome::Subscribed { live, .. } if !may_subscribe => {
+                self.decline(Watched::Query(from, live), out)
+            }
             Outcome::Watching { live } if !may_subscribe => self.decline(Watched::Pattern(live), out),
             Outcome::Subscribed { live, body } => {
                 let body: LocalBody = Rc::new(body);

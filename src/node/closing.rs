@@ -32,9 +32,7 @@ enum Stop {
     #[default]
     Running,
     /// Clients were told and may leave until that time.
-    Grace {
-        until_ms: u64,
-    },
+    Grace { until_ms: u64 },
     /// Connections are being closed.
     Forced,
     /// Everybody has left.

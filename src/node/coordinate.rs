@@ -55,7 +55,7 @@ impl Core {
     fn advance(&mut self, number: u64, out: &mut Outbox) {
         let txn = TxnId { coordinator: self.id, number };
         let running = self.coordinators.running.get_mut(&number).expect("advancing what runs");
-        match running.coordinator.next() {
+        match running.coordinator.proceed() {
             Next::Prepare { part, commits } => {
                 let prepare = Prepare { txn, steps: part.steps, commits };
                 self.post(part.core, Mail::Prepare(prepare), out);

@@ -20,7 +20,9 @@ impl Core {
         let mut due: Vec<(SubscriptionId, ConnId, LocalBody)> = Vec::new();
         for (live, body) in set.updates {
             let body: LocalBody = Rc::new(body);
-            let Some((before, subscribers)) = self.hub.update((from, live), Rc::clone(&body)) else { continue };
+            let Some((before, subscribers)) = self.hub.update((from, live), Rc::clone(&body)) else {
+                continue;
+            };
             for subscriber in subscribers {
                 let conn = subscriber.conn;
                 let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
@@ -129,4 +131,3 @@ fn send(
     write_head(&mut head);
     out.push(Output::Send(conn, Chunk::Push { head, body: Rc::clone(body) }));
 }
-

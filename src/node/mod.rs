@@ -14,10 +14,10 @@ mod settings;
 
 // Words of the configuration, for those who make settings.
 pub use crate::access::{Settings as AuthSettings, StaticToken};
-pub use crate::query::Definition as QueryDefinition;
-pub use crate::store::Definition as BucketDefinition;
 pub use crate::message::Mail;
+pub use crate::query::Definition as QueryDefinition;
 pub use crate::shard::Census as ShardCensus;
+pub use crate::store::Definition as BucketDefinition;
 pub use outbox::{Chunk, Outbox, Output};
 pub use settings::{Placement, Settings};
 
@@ -106,7 +106,13 @@ pub struct Census {
 impl Node {
     /// A core of a server with `cores` cores, all made from the same settings. The seed
     /// differs from core to core; the same seed and inputs give the same outputs.
-    pub fn new(id: CoreId, cores: u16, settings: Rc<Settings>, counters: Arc<Counters>, seed: [u8; 32]) -> Self {
+    pub fn new(
+        id: CoreId,
+        cores: u16,
+        settings: Rc<Settings>,
+        counters: Arc<Counters>,
+        seed: [u8; 32],
+    ) -> Self {
         let mut random = Random::from_seed(seed);
         let rules = settings.rules.then(|| CoreId(settings.placement.rules % cores));
         let mut catalog = Catalog::new(cores, rules, random.next_u64());

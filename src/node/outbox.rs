@@ -99,7 +99,8 @@ impl Outbox {
     /// The buffer that the next frame for a connection is appended to: consecutive frames
     /// for one connection leave as one piece.
     pub(super) fn frames(&mut self, conn: ConnId) -> &mut Vec<u8> {
-        let joins = matches!(self.outputs.last(), Some(Output::Send(last, Chunk::Frames(_))) if *last == conn);
+        let joins =
+            matches!(self.outputs.last(), Some(Output::Send(last, Chunk::Frames(_))) if *last == conn);
         if !joins {
             let buffer = self.buffer();
             self.outputs.push(Output::Send(conn, Chunk::Frames(buffer)));

@@ -94,7 +94,9 @@ impl Core {
         match message {
             Message::Text(_) | Message::Pong(_) => {}
             Message::Ping(payload) => self.raw_frame(conn, out, |out| wire::encoder::pong(out, payload)),
-            Message::Binary => self.close(conn, CloseCode::UNSUPPORTED_DATA, "binary_not_supported", now, out),
+            Message::Binary => {
+                self.close(conn, CloseCode::UNSUPPORTED_DATA, "binary_not_supported", now, out)
+            }
             Message::Close(None) => {
                 self.raw_frame(conn, out, |out| wire::encoder::close(out, None, ""));
                 self.finish(conn, now, out);

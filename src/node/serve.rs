@@ -207,13 +207,22 @@ impl Core {
                 self.result(conn, id, out, |out| protocol::whoami(out, identity.as_deref()));
             }
             SessionCall::Unsubscribe { id: name } => return self.unsubscribe(conn, id, name, true, out),
-            SessionCall::UnsubscribeEvents { id: name } => return self.unsubscribe(conn, id, name, false, out),
+            SessionCall::UnsubscribeEvents { id: name } => {
+                return self.unsubscribe(conn, id, name, false, out);
+            }
         }
         true
     }
 
     /// S-151, S-152, R-61: no push of the subscription follows the answer.
-    fn unsubscribe(&mut self, conn: ConnId, id: Number, name: &str, is_query: bool, out: &mut Outbox) -> bool {
+    fn unsubscribe(
+        &mut self,
+        conn: ConnId,
+        id: Number,
+        name: &str,
+        is_query: bool,
+        out: &mut Outbox,
+    ) -> bool {
         let found = self.session(conn).and_then(|session| session.unsubscribe(name, is_query));
         let Some(subscription) = found else {
             let fault = Fault::new(Code::NotFound, format!("Subscription \"{name}\" not found"));
@@ -228,7 +237,8 @@ impl Core {
     /// (A-37, S-158), unless the user stays the same.
     fn replace_identity(&mut self, conn: ConnId, identity: Option<Rc<Identity>>, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
-        let user = |identity: &Option<Rc<Identity>>| identity.as_ref().map(|identity| identity.user_id.clone());
+        let user =
+            |identity: &Option<Rc<Identity>>| identity.as_ref().map(|identity| identity.user_id.clone());
         let ends = session.identity.is_some() && user(&session.identity) != user(&identity);
         session.identity = identity;
         if ends {
@@ -247,7 +257,13 @@ impl Core {
     }
 
     /// Sends a result.
-    pub(super) fn result(&mut self, conn: ConnId, id: Number, out: &mut Outbox, data: impl FnOnce(&mut Vec<u8>)) {
+    pub(super) fn result(
+        &mut self,
+        conn: ConnId,
+        id: Number,
+        out: &mut Outbox,
+        data: impl FnOnce(&mut Vec<u8>),
+    ) {
         self.frame(conn, out, |out| protocol::result_with(out, id, data));
     }
 

@@ -35,7 +35,13 @@ pub struct Subscriber {
 
 impl Hub {
     /// Enters a subscriber to a live query with the answer it has been given.
-    pub fn add_query(&mut self, query: (CoreId, LiveId), answer: LocalBody, conn: ConnId, id: SubscriptionId) {
+    pub fn add_query(
+        &mut self,
+        query: (CoreId, LiveId),
+        answer: LocalBody,
+        conn: ConnId,
+        id: SubscriptionId,
+    ) {
         let subscriber = Subscriber { conn, id, stale: None };
         let watchers =
             self.queries.entry(query).or_insert_with(|| Watchers { latest: answer, subscribers: Vec::new() });

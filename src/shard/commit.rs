@@ -24,7 +24,8 @@ impl Shard {
         let mut told: BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>> = BTreeMap::new();
         for (id, writes) in changes {
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
-            let changes: SmallVec<[Change; 1]> = writes.into_iter().map(|write| apply(bucket, write)).collect();
+            let changes: SmallVec<[Change; 1]> =
+                writes.into_iter().map(|write| apply(bucket, write)).collect();
             self.live.committed(id, &changes, View::committed(bucket), |update| {
                 for (core, _) in update.cores {
                     told.entry(*core).or_default().push((update.live, update.answer.clone()));

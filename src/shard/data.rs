@@ -46,7 +46,13 @@ impl Shard {
     }
 
     /// S-85…S-93.
-    fn update(&self, id: BucketId, key: &Key, data: &Object, now: Now) -> Result<(Json, Option<Write>), Fault> {
+    fn update(
+        &self,
+        id: BucketId,
+        key: &Key,
+        data: &Object,
+        now: Now,
+    ) -> Result<(Json, Option<Write>), Fault> {
         let bucket = &self.buckets[&id];
         let old = bucket.get(key).ok_or_else(|| unknown_key(bucket, key))?;
         let record = store::update(bucket.definition(), old, data, now.unix_ms)?;
@@ -115,7 +121,8 @@ fn duplicate_key(bucket: &Bucket, key: Raw<'_>) -> Fault {
     details.extend_from_slice(key.as_bytes());
     details.push(b'}');
     let shown = key.display();
-    let message =
-        format!("Unique constraint violation in bucket \"{name}\": field \"{field}\" already has value \"{shown}\"");
+    let message = format!(
+        "Unique constraint violation in bucket \"{name}\": field \"{field}\" already has value \"{shown}\""
+    );
     Fault::new(Code::AlreadyExists, message).with_details(details)
 }

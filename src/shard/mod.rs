@@ -19,8 +19,8 @@ use crate::rules::Engine;
 use crate::store::{Bucket, Definition, View};
 use crate::txn::Locks;
 use std::collections::BTreeMap;
-pub use transaction::results_json;
 use transaction::Prepared;
+pub use transaction::results_json;
 use waiting::Waiting;
 
 /// The data of one core and everything that watches it.

@@ -14,6 +14,9 @@ use crate::txn::Intent;
 #[derive(Default)]
 pub(super) struct Overlay(Vec<(BucketId, Delta)>);
 
+/// Results by place in the client's list, and the writes that lead to them.
+type Executed = (Vec<(usize, Json)>, Overlay);
+
 /// A participant that has voted yes: it can commit without looking at anything again.
 pub(super) struct Prepared(Overlay);
 
@@ -33,7 +36,13 @@ impl Overlay {
 
 impl Shard {
     /// A transaction whose buckets all live here: one message, one atomic change set.
-    pub(super) fn transaction(&mut self, origin: Origin, steps: Vec<Step<Target>>, now: Now, out: &mut Posts) {
+    pub(super) fn transaction(
+        &mut self,
+        origin: Origin,
+        steps: Vec<Step<Target>>,
+        now: Now,
+        out: &mut Posts,
+    ) {
         match self.execute(steps.into_iter().enumerate(), now) {
             Ok((results, overlay)) => {
                 let results: Vec<Json> = results.into_iter().map(|(_, result)| result).collect();
@@ -93,7 +102,7 @@ impl Shard {
         &mut self,
         steps: impl Iterator<Item = (usize, Step<Target>)>,
         now: Now,
-    ) -> Result<(Vec<(usize, Json)>, Overlay), (usize, Fault)> {
+    ) -> Result<Executed, (usize, Fault)> {
         let mut overlay = Overlay::default();
         let mut results = Vec::with_capacity(steps.size_hint().0);
         for (place, Step { bucket, verb }) in steps {
@@ -168,4 +177,3 @@ fn conflict(bucket: &Bucket, key: &Key) -> Fault {
     );
     Fault::new(Code::Conflict, message).with_details(bucket_and_key(name, key))
 }
-

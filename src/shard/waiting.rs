@@ -101,7 +101,8 @@ impl Shard {
             (origin.is_some() && waiter.envelope.origin() == origin)
                 || waiter.intents.iter().any(|theirs| intents.iter().any(|mine| conflict(mine, theirs)))
         };
-        intents.iter().any(|intent| self.locks.excludes(intent)) || self.waiting.0.iter().take(ahead).any(behind)
+        intents.iter().any(|intent| self.locks.excludes(intent))
+            || self.waiting.0.iter().take(ahead).any(behind)
     }
 
     /// What the operations of a transaction touch.

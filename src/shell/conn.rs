@@ -109,8 +109,7 @@ impl Serving {
     fn poll(&mut self, readable: Pin<&mut impl Future>, cx: &mut Context<'_>) -> Poll<Event> {
         while self.write.is_some() || !self.conn.out.borrow().is_empty() {
             let (core, conn) = (&self.core, &self.conn);
-            let write =
-                self.write.get_or_insert_with(|| Box::pin(flush(Rc::clone(core), Rc::clone(conn))));
+            let write = self.write.get_or_insert_with(|| Box::pin(flush(Rc::clone(core), Rc::clone(conn))));
             match write.as_mut().poll(cx) {
                 Poll::Pending => break,
                 Poll::Ready(Err(_)) => return Poll::Ready(Event::End),

@@ -98,7 +98,8 @@ impl CoreLoop {
     pub(super) fn drive(&self, input: Input<'_>) -> Option<ConnId> {
         let now = self.clock.now();
         let mut outbox = self.outbox.borrow_mut();
-        let handled = catch_unwind(AssertUnwindSafe(|| self.node.borrow_mut().handle(input, now, &mut outbox)));
+        let handled =
+            catch_unwind(AssertUnwindSafe(|| self.node.borrow_mut().handle(input, now, &mut outbox)));
         if handled.is_err() {
             // Half-changed data must not be served on: better no server than a wrong one.
             tracing::error!(core = %self.id, "a core's state is lost: ending the process");

@@ -21,6 +21,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 /// What arrives in a core's inbox.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every parcel is mail; boxing it would cost an allocation each"
+)]
 pub(super) enum Parcel {
     /// From another core.
     Mail(CoreId, Mail),

@@ -52,7 +52,7 @@ impl<S, R> Coordinator<S, R> {
     }
 
     /// The first thing to do, and what to do after each vote.
-    pub fn next(&mut self) -> Next<S, R> {
+    pub fn proceed(&mut self) -> Next<S, R> {
         // After a failure only those are asked that could fail earlier in the list: the answer
         // names the first failing operation, wherever it lives.
         let failed_at = self.failure.as_ref().map(|(place, _)| *place);
@@ -116,13 +116,13 @@ mod tests {
     #[test]
     fn participants_are_asked_in_ascending_order_and_the_last_commits() {
         let mut transaction = transaction();
-        assert_eq!(asked(transaction.next()), (0, false));
+        assert_eq!(asked(transaction.proceed()), (0, false));
         transaction.vote(Ok(vec![(2, 12)]));
-        assert_eq!(asked(transaction.next()), (1, false));
+        assert_eq!(asked(transaction.proceed()), (1, false));
         transaction.vote(Ok(vec![(1, 11)]));
-        assert_eq!(asked(transaction.next()), (2, true));
+        assert_eq!(asked(transaction.proceed()), (2, true));
         transaction.vote(Ok(vec![(0, 10), (3, 13)]));
-        let Next::Decide { prepared, outcome } = transaction.next() else { panic!("expected a decision") };
+        let Next::Decide { prepared, outcome } = transaction.proceed() else { panic!("expected a decision") };
         assert_eq!(prepared, [CoreId(0), CoreId(1)]);
         assert_eq!(outcome.unwrap(), [10, 11, 12, 13]);
     }
@@ -132,13 +132,13 @@ mod tests {
         // S-173: core 0 fails at place 2, core 1 could fail at 1, core 2 does at 0.
         let fault = |text: &str| Fault::new(Code::Conflict, text);
         let mut transaction = transaction();
-        transaction.next();
+        transaction.proceed();
         transaction.vote(Err((2, fault("late"))));
-        assert_eq!(asked(transaction.next()), (1, false));
+        assert_eq!(asked(transaction.proceed()), (1, false));
         transaction.vote(Ok(vec![(1, 11)]));
-        assert_eq!(asked(transaction.next()), (2, false));
+        assert_eq!(asked(transaction.proceed()), (2, false));
         transaction.vote(Err((0, fault("first"))));
-        let Next::Decide { prepared, outcome } = transaction.next() else { panic!("expected a decision") };
+        let Next::Decide { prepared, outcome } = transaction.proceed() else { panic!("expected a decision") };
         assert_eq!(prepared, [CoreId(1)]);
         assert_eq!(outcome.unwrap_err().message, "first");
     }
@@ -147,10 +147,10 @@ mod tests {
     fn a_last_agent_that_fails_aborts_the_others() {
         let mut transaction = transaction();
         for vote in [Ok(vec![(2, 12)]), Ok(vec![(1, 11)]), Err((3, Fault::new(Code::Conflict, "no")))] {
-            transaction.next();
+            transaction.proceed();
             transaction.vote(vote);
         }
-        let Next::Decide { prepared, outcome } = transaction.next() else { panic!("expected a decision") };
+        let Next::Decide { prepared, outcome } = transaction.proceed() else { panic!("expected a decision") };
         assert_eq!((prepared.len(), outcome.is_err()), (2, true));
     }
 }

@@ -77,13 +77,15 @@ fn answer(head: &[u8], policy: &Policy) -> Result<Vec<u8>, Vec<u8>> {
     if parsed == Err(httparse::Error::TooManyHeaders) {
         return Err(response(TOO_LARGE, "", ""));
     }
-    let (Ok(httparse::Status::Complete(_)), Some(method), Some(target)) = (parsed, request.method, request.path)
+    let (Ok(httparse::Status::Complete(_)), Some(method), Some(target)) =
+        (parsed, request.method, request.path)
     else {
         return Err(response(BAD_REQUEST, "", ""));
     };
     let fields = Fields(request.headers);
     let is_path = path(target) == Some(policy.path.as_str());
-    let is_upgrade = request.version == Some(1) && fields.has_token("connection", "upgrade") && fields.any("upgrade");
+    let is_upgrade =
+        request.version == Some(1) && fields.has_token("connection", "upgrade") && fields.any("upgrade");
     if !is_upgrade {
         // P-10, K-13: plain HTTP gets a proper status.
         return Err(if is_path {

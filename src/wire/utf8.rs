@@ -65,9 +65,13 @@ mod tests {
     #[test]
     fn hopeless_text_fails_at_its_first_wrong_byte() {
         // é cut and continued wrongly; a surrogate; an overlong form; beyond U+10FFFF
-        for (good, bad) in
-            [(&[0xc3][..], &[0x28][..]), (&[0xed], &[0xa0]), (&[0xe0], &[0x80]), (&[0xf4], &[0x90]), (&[], &[0xff])]
-        {
+        for (good, bad) in [
+            (&[0xc3][..], &[0x28][..]),
+            (&[0xed], &[0xa0]),
+            (&[0xe0], &[0x80]),
+            (&[0xf4], &[0x90]),
+            (&[], &[0xff]),
+        ] {
             let mut state = Utf8::default();
             state.feed(good).unwrap();
             assert!(state.feed(bad).is_err());

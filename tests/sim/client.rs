@@ -5,23 +5,23 @@ use serde_json::Value;
 
 /// What a client has been sent.
 #[derive(Debug, PartialEq)]
-pub enum Received {
+pub(crate) enum Received {
     Json(Value),
     Pong(Vec<u8>),
     Close(Option<u16>, String),
 }
 
 /// One client.
-pub struct Client {
-    pub link: usize,
+pub(crate) struct Client {
+    pub(crate) link: usize,
     seen: usize,
     upgraded: bool,
-    pub http: String,
+    pub(crate) http: String,
 }
 
 impl Client {
     /// Connects to a core and asks for the upgrade; nothing has happened yet.
-    pub fn connect(cluster: &mut Cluster, core: usize) -> Self {
+    pub(crate) fn connect(cluster: &mut Cluster, core: usize) -> Self {
         let link = cluster.connect(core);
         let request = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
@@ -30,7 +30,7 @@ impl Client {
     }
 
     /// Connects, and waits for the welcome.
-    pub fn welcomed(cluster: &mut Cluster, core: usize) -> Self {
+    pub(crate) fn welcomed(cluster: &mut Cluster, core: usize) -> Self {
         let mut client = Self::connect(cluster, core);
         cluster.settle();
         let received = client.receive(cluster);
@@ -39,19 +39,21 @@ impl Client {
         client
     }
 
-    pub fn send(&self, cluster: &mut Cluster, text: &str) {
+    pub(crate) fn send(&self, cluster: &mut Cluster, text: &str) {
         cluster.send(self.link, &frame(0x81, text.as_bytes()));
     }
 
-    pub fn send_raw(&self, cluster: &mut Cluster, bytes: &[u8]) {
+    pub(crate) fn send_raw(&self, cluster: &mut Cluster, bytes: &[u8]) {
         cluster.send(self.link, bytes);
     }
 
     /// The complete messages that have arrived since the last call.
-    pub fn receive(&mut self, cluster: &Cluster) -> Vec<Received> {
+    pub(crate) fn receive(&mut self, cluster: &Cluster) -> Vec<Received> {
         let bytes = &cluster.links[self.link].to_client;
         if !self.upgraded {
-            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else { return Vec::new() };
+            let Some(end) = bytes.windows(4).position(|window| window == b"\r\n\r\n") else {
+                return Vec::new();
+            };
             self.http = String::from_utf8_lossy(bytes).into_owned();
             if !bytes.starts_with(b"HTTP/1.1 101 ") {
                 return Vec::new();
@@ -68,7 +70,7 @@ impl Client {
     }
 
     /// The JSON messages among them; anything else fails.
-    pub fn json(&mut self, cluster: &Cluster) -> Vec<Value> {
+    pub(crate) fn json(&mut self, cluster: &Cluster) -> Vec<Value> {
         let json = |message| match message {
             Received::Json(value) => value,
             other => panic!("not JSON: {other:?}"),
@@ -78,14 +80,14 @@ impl Client {
 }
 
 /// A masked client frame.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let key = [0x37, 0xfa, 0x21, 0x3d];
     let mut out = vec![first];
     match payload.len() {
-        len @ 0..126 => out.push(0x80 | len as u8),
+        len @ 0..126 => out.push(0x80 | u8::try_from(len).expect("below 126")),
         len @ 126..65_536 => {
             out.push(0x80 | 126);
-            out.extend_from_slice(&(len as u16).to_be_bytes());
+            out.extend_from_slice(&u16::try_from(len).expect("below 65,536").to_be_bytes());
         }
         len => {
             out.push(0x80 | 127);
@@ -104,7 +106,7 @@ fn parse(bytes: &[u8]) -> Option<(Received, usize)> {
     assert_eq!(first & 0xf0, 0x80, "the server sends whole messages without reserved bits");
     let (len, head) = match second {
         126 => (usize::from(u16::from_be_bytes(bytes.get(2..4)?.try_into().ok()?)), 4),
-        127 => (u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?) as usize, 10),
+        127 => (usize::try_from(u64::from_be_bytes(bytes.get(2..10)?.try_into().ok()?)).ok()?, 10),
         short => (usize::from(short), 2),
     };
     let payload = bytes.get(head..head + len)?;

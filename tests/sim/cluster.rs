@@ -12,10 +12,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// Wall clock at the start of every run, as in the seed documents.
-pub const START_UNIX_MS: u64 = 1_706_745_600_000;
+pub(crate) const START_UNIX_MS: u64 = 1_706_745_600_000;
 
 /// How events are picked.
-pub enum Schedule {
+pub(crate) enum Schedule {
     /// Everything at once, in order of arrival: for tests of behaviour.
     Prompt,
     /// At random: bytes are cut anywhere, mail and acknowledgements take their time.
@@ -23,7 +23,7 @@ pub enum Schedule {
 }
 
 /// One client's connection, both directions.
-pub struct Link {
+pub(crate) struct Link {
     core: usize,
     conn: ConnId,
     to_server: VecDeque<u8>,
@@ -34,28 +34,28 @@ pub struct Link {
     /// The server ends its direction behind what is unsent.
     server_finishing: bool,
     /// Whether the network takes bytes at all; false = the client reads nothing.
-    pub drains: bool,
+    pub(crate) drains: bool,
     paused: bool,
     /// The server knows that the socket is gone.
     closed: bool,
     /// Bytes that have arrived at the client.
-    pub to_client: Vec<u8>,
+    pub(crate) to_client: Vec<u8>,
 }
 
 /// A server of several cores.
-pub struct Cluster {
+pub(crate) struct Cluster {
     nodes: Vec<Node>,
     outboxes: Vec<Outbox>,
     /// Mail under way, by sender and receiver.
     mail: Vec<Vec<VecDeque<Mail>>>,
     wake_at: Vec<Option<u64>>,
     stopped: Vec<bool>,
-    pub links: Vec<Link>,
-    pub now: Now,
+    pub(crate) links: Vec<Link>,
+    pub(crate) now: Now,
     schedule: Schedule,
-    pub random: Seeded,
+    pub(crate) random: Seeded,
     trace: DefaultHasher,
-    pub steps: u64,
+    pub(crate) steps: u64,
 }
 
 /// Something that can happen next.
@@ -67,7 +67,7 @@ enum Event {
 }
 
 impl Cluster {
-    pub fn new(settings: &Settings, cores: u16, schedule: Schedule, seed: u64) -> Self {
+    pub(crate) fn new(settings: &Settings, cores: u16, schedule: Schedule, seed: u64) -> Self {
         let settings = Rc::new(settings.clone());
         let counters = Arc::new(Counters::default());
         let count = usize::from(cores);
@@ -93,7 +93,7 @@ impl Cluster {
     }
 
     /// A TCP connection to one core; nothing is sent yet.
-    pub fn connect(&mut self, core: usize) -> usize {
+    pub(crate) fn connect(&mut self, core: usize) -> usize {
         self.links.push(Link {
             core,
             conn: ConnId { slot: u32::MAX, generation: 0 },
@@ -111,52 +111,52 @@ impl Cluster {
         link
     }
 
-    pub fn send(&mut self, link: usize, bytes: &[u8]) {
+    pub(crate) fn send(&mut self, link: usize, bytes: &[u8]) {
         self.links[link].to_server.extend(bytes);
     }
 
     /// The client vanishes: what has not arrived never will.
-    pub fn vanish(&mut self, link: usize) {
+    pub(crate) fn vanish(&mut self, link: usize) {
         self.links[link].to_server.clear();
         self.links[link].client_ended = true;
     }
 
     /// The client ends its direction behind what it has sent.
-    pub fn end(&mut self, link: usize) {
+    pub(crate) fn end(&mut self, link: usize) {
         self.links[link].client_ended = true;
     }
 
-    pub fn is_closed(&self, link: usize) -> bool {
+    pub(crate) fn is_closed(&self, link: usize) -> bool {
         self.links[link].closed
     }
 
     /// Whether the server has ended its direction.
-    pub fn server_has_ended(&self, link: usize) -> bool {
+    pub(crate) fn server_has_ended(&self, link: usize) -> bool {
         let link = &self.links[link];
         link.closed || (link.server_finishing && link.unsent.is_empty())
     }
 
-    pub fn shutdown(&mut self, grace_period_ms: u64) {
+    pub(crate) fn shutdown(&mut self, grace_period_ms: u64) {
         for core in 0..self.nodes.len() {
             self.drive(core, Input::Shutdown(grace_period_ms), None);
         }
     }
 
-    pub fn all_stopped(&self) -> bool {
+    pub(crate) fn all_stopped(&self) -> bool {
         self.stopped.iter().all(|stopped| *stopped)
     }
 
-    pub fn census(&self) -> Vec<Census> {
+    pub(crate) fn census(&self) -> Vec<Census> {
         self.nodes.iter().map(Node::census).collect()
     }
 
     /// A digest of everything that happened, in order.
-    pub fn trace(&self) -> u64 {
+    pub(crate) fn trace(&self) -> u64 {
         self.trace.finish()
     }
 
     /// Lets everything happen that can without time passing.
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         const STEPS_MAX: u64 = 5_000_000;
         let limit = self.steps + STEPS_MAX;
         while self.step() {
@@ -165,7 +165,7 @@ impl Cluster {
     }
 
     /// Lets time pass, then everything that follows from it.
-    pub fn advance(&mut self, by_ms: u64) {
+    pub(crate) fn advance(&mut self, by_ms: u64) {
         self.now.unix_ms += by_ms;
         self.now.mono_ms += by_ms;
         for core in 0..self.nodes.len() {
@@ -178,7 +178,7 @@ impl Cluster {
     }
 
     /// One event. False = nothing can happen.
-    pub fn step(&mut self) -> bool {
+    pub(crate) fn step(&mut self) -> bool {
         let mut events = self.possible();
         if events.is_empty() {
             return false;
@@ -192,7 +192,7 @@ impl Cluster {
             Event::Bytes(link) => self.deliver(link),
             Event::Mail(from, to) => {
                 let mail = self.mail[from][to].pop_front().expect("possible");
-                self.drive(to, Input::Posted(CoreId(from as u16), mail), None);
+                self.drive(to, Input::Posted(CoreId(u16::try_from(from).expect("few cores")), mail), None);
             }
             Event::Drain(link) => self.drain(link),
             Event::Gone(link) => {

@@ -18,24 +18,24 @@ use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
 /// Clients by name, and what they were sent but not asked about yet.
-pub struct Stage {
-    pub cluster: Cluster,
+pub(crate) struct Stage {
+    pub(crate) cluster: Cluster,
     clients: BTreeMap<String, (Client, VecDeque<Value>)>,
 }
 
 impl Stage {
-    pub fn new(cluster: Cluster) -> Self {
+    pub(crate) fn new(cluster: Cluster) -> Self {
         Self { cluster, clients: BTreeMap::new() }
     }
 
     /// Connects a client to a core.
-    pub fn enter(&mut self, name: &str, core: usize) {
+    pub(crate) fn enter(&mut self, name: &str, core: usize) {
         let client = Client::welcomed(&mut self.cluster, core);
         self.clients.insert(name.to_owned(), (client, VecDeque::new()));
     }
 
     /// Plays a script. Nothing that was sent may be left unexpected at its end.
-    pub fn play(&mut self, script: &str) {
+    pub(crate) fn play(&mut self, script: &str) {
         for line in script.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             let (name, rest) = line.split_once(' ').unwrap_or_else(|| panic!("no client in: {line}"));
             if let Some(text) = rest.strip_prefix("→ ") {
@@ -78,13 +78,13 @@ impl Stage {
     }
 
     /// A client by its name.
-    pub fn named(&mut self, name: &str) -> &mut Client {
+    pub(crate) fn named(&mut self, name: &str) -> &mut Client {
         &mut self.client(name).0
     }
 }
 
 /// Whether a value is what the script says.
-pub fn matches(wanted: &Value, actual: &Value) -> bool {
+pub(crate) fn matches(wanted: &Value, actual: &Value) -> bool {
     match (wanted, actual) {
         (Value::String(text), _) if text == "<any>" => true,
         (Value::String(text), Value::String(id)) if text == "<uuid>" => id.len() == 36 && &id[14..15] == "4",
@@ -92,10 +92,13 @@ pub fn matches(wanted: &Value, actual: &Value) -> bool {
             let is_open = wanted.contains_key("…");
             let named = wanted.iter().filter(|(name, _)| *name != "…");
             (is_open || wanted.len() == actual.len())
-                && named.into_iter().all(|(name, value)| actual.get(name).is_some_and(|found| matches(value, found)))
+                && named
+                    .into_iter()
+                    .all(|(name, value)| actual.get(name).is_some_and(|found| matches(value, found)))
         }
         (Value::Array(wanted), Value::Array(actual)) => {
-            wanted.len() == actual.len() && wanted.iter().zip(actual).all(|(wanted, actual)| matches(wanted, actual))
+            wanted.len() == actual.len()
+                && wanted.iter().zip(actual).all(|(wanted, actual)| matches(wanted, actual))
         }
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
         _ => wanted == actual,

@@ -27,13 +27,16 @@ const BUCKETS: [(&str, &str); 4] = [
 const QUERIES: [(&str, &str); 5] = [
     ("product-catalog", r#"{"bucket":"products","filter":{"active":true}}"#),
     ("user-orders", r#"{"bucket":"orders","filter":{"userId":"{{params.userId}}"}}"#),
-    ("order-count", r#"{"bucket":"orders","filter":{"userId":"{{params.userId}}"},"aggregate":{"function":"count"}}"#),
+    (
+        "order-count",
+        r#"{"bucket":"orders","filter":{"userId":"{{params.userId}}"},"aggregate":{"function":"count"}}"#,
+    ),
     ("low-stock-products", r#"{"bucket":"products"}"#),
     ("recent-orders", r#"{"bucket":"orders","last":20}"#),
 ];
 
 /// The shop without authentication. With more than one core, products and orders are kept apart.
-pub fn open(cores: u16) -> Settings {
+pub(crate) fn open(cores: u16) -> Settings {
     let bucket = |(name, json): &(&str, &str)| {
         store::Definition::parse(name, Raw::trusted(json.as_bytes())).expect("a good definition")
     };
@@ -41,7 +44,9 @@ pub fn open(cores: u16) -> Settings {
         let definition = query::Definition::parse(name, Raw::trusted(json.as_bytes()));
         ((*name).to_owned(), definition.expect("a good definition"))
     };
-    let pin = |(at, (name, _)): (usize, &(&str, &str))| ((*name).to_owned(), at as u16 % cores);
+    let pin = |(at, (name, _)): (usize, &(&str, &str))| {
+        ((*name).to_owned(), u16::try_from(at).expect("four buckets") % cores)
+    };
     Settings {
         buckets: BUCKETS.iter().map(bucket).collect(),
         queries: QUERIES.iter().map(query).collect(),
@@ -51,7 +56,7 @@ pub fn open(cores: u16) -> Settings {
 }
 
 /// The shop as in the seed, with its tokens.
-pub fn guarded(cores: u16) -> Settings {
+pub(crate) fn guarded(cores: u16) -> Settings {
     let token = |token: &str, user: &str, role: &str| access::StaticToken {
         sha256: Sha256::digest(token.as_bytes()).into(),
         user_id: user.to_owned(),
