@@ -1,6 +1,6 @@
 //! One core's share of the data: mail in, mail out; one file per family of verbs.
 //!
-//! Everything that changes data goes through [`commit`], the one path by which a
+//! Everything that changes data goes through `commit.rs`, the one path by which a
 //! change reaches the buckets, the live queries and, later, a journal.
 
 mod commit;

@@ -77,6 +77,14 @@ impl Stage {
         self.clients.get_mut(name).unwrap_or_else(|| panic!("nobody is called {name}"))
     }
 
+    /// Everybody ends their connection.
+    pub(crate) fn leave(&mut self) {
+        for (client, _) in self.clients.values() {
+            self.cluster.end(client.link);
+        }
+        self.cluster.settle();
+    }
+
     /// A client by its name.
     pub(crate) fn named(&mut self, name: &str) -> &mut Client {
         &mut self.client(name).0
