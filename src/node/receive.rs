@@ -7,7 +7,7 @@ use crate::base::limits::FRAGMENTS_MAX;
 use crate::base::time::Now;
 use crate::protocol;
 use crate::session::{Session, Stage};
-use crate::wire::{self, CloseCode, Limits, Message, Progress, Received};
+use crate::wire::{self, CloseCode, Input, Limits, Message, Progress};
 
 impl Node {
     pub(super) fn receive(&mut self, conn: ConnId, bytes: &mut [u8], now: Now, out: &mut Outbox) {
@@ -16,8 +16,8 @@ impl Node {
             Stage::Ready => self.frames(conn, bytes, now, out),
             Stage::Handshake(_) => {
                 // P-24: what follows the upgrade request at once is served.
-                if let Some(mut early) = self.core.upgrade(conn, bytes, now, out) {
-                    self.frames(conn, &mut early, now, out);
+                if let Some(consumed) = self.core.upgrade(conn, bytes, now, out) {
+                    self.frames(conn, &mut bytes[consumed..], now, out);
                 }
             }
             Stage::Finishing | Stage::Closing | Stage::Gone => {}
@@ -31,9 +31,9 @@ impl Node {
         };
         let Some(session) = self.core.session(conn) else { return };
         let mut decoder = std::mem::take(&mut session.decoder);
-        let mut received = Received::new(bytes);
+        let mut input = Input::new(bytes);
         while self.core.session(conn).is_some_and(|session| session.is_open()) {
-            match decoder.next(&mut received, &limits) {
+            match decoder.next(&mut input, &limits) {
                 Ok(None) => break,
                 Ok(Some(Message::Text(text))) => {
                     self.text(conn, text, now, out);
@@ -60,13 +60,13 @@ impl Core {
     }
 
     /// Takes bytes of the upgrade request. When it is complete and good, the connection is
-    /// ready and what was received behind it is returned.
-    fn upgrade(&mut self, conn: ConnId, bytes: &[u8], now: Now, out: &mut Outbox) -> Option<Vec<u8>> {
+    /// ready, and the result says where frames begin in `bytes`.
+    fn upgrade(&mut self, conn: ConnId, bytes: &[u8], now: Now, out: &mut Outbox) -> Option<usize> {
         let session = self.sessions.get_mut(conn.slot, conn.generation)?;
         let Stage::Handshake(handshake) = &mut session.stage else { return None };
         match handshake.receive(bytes, &self.handshake) {
             Progress::Incomplete => None,
-            Progress::Accepted { response, rest } => {
+            Progress::Accepted { response, consumed } => {
                 session.stage = Stage::Ready;
                 session.unsent_bytes += response.len() as u64;
                 out.frames(conn).extend_from_slice(&response);
@@ -78,9 +78,10 @@ impl Core {
                 let requires_login = self.gate.requires_login();
                 self.counters.next_connection();
                 self.frame(conn, out, |out| protocol::welcome(out, now.unix_ms, requires_login));
-                Some(rest)
+                Some(consumed)
             }
-            Progress::Rejected { response } => {
+            // Plain HTTP: the default answer, until there is something to serve there (K-13).
+            Progress::Plain { response, .. } | Progress::Rejected { response } => {
                 session.unsent_bytes += response.len() as u64;
                 out.frames(conn).extend_from_slice(&response);
                 self.finish(conn, now, out);

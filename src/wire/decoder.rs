@@ -1,275 +1,267 @@
-//! A client's frames to messages.
+//! Received bytes to messages: the server's receiving side of a WebSocket (RFC 6455 §5, §6.2).
 //!
-//! A message that arrives whole, in one unfragmented frame, is unmasked in the caller's
-//! buffer and handed out in place. Anything else is collected, checked as it arrives,
-//! and costs memory only for bytes that have really arrived. An idle decoder owns nothing.
+//! A frame that is complete in the receive buffer and is a message of its own — nearly every one —
+//! is unmasked where it lies and handed out from there. Only what is cut or fragmented is stored.
 
 use super::close::{self, CloseCode};
-use super::frame::{self, CLIENT_HEADER_BYTES_MAX, ClientHeader, Opcode};
+use super::frame::{self, Head, Opcode, Sender};
 use super::mask::unmask;
-use super::utf8::Utf8;
+use super::partial::{Assembly, Collected, Partial};
+use super::violation::Violation;
+use std::fmt;
+use std::ops::Range;
 
-/// Bounds on what a client may send.
-#[derive(Clone, Copy, Debug)]
+/// What a client may send in one message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Payload of one message over all its fragments, bytes; 0 = unlimited (P-20).
+    /// Largest payload in bytes, summed over all fragments; 0 means unlimited (P-20).
+    ///
+    /// Exactly this many bytes are accepted. Holds for binary messages too.
     pub payload_bytes_max: usize,
-    /// Fragments of one message.
+    /// Largest number of frames of one message, the first included; 0 means unlimited.
+    ///
+    /// Bounds messages of ever more empty fragments, which the payload limit never ends. More
+    /// frames are [`Violation::TooBig`].
     pub fragments_max: usize,
 }
 
-/// A complete message or control frame.
-#[derive(PartialEq, Eq, Debug)]
+impl Limits {
+    /// Whether a message of this many payload bytes and frames is still within the limits.
+    pub(super) fn allow(&self, bytes: usize, fragments: usize) -> bool {
+        let within = |value, max| max == 0 || value <= max;
+        within(bytes, self.payload_bytes_max) && within(fragments, self.fragments_max)
+    }
+}
+
+/// A message or control frame of the client. Control frames may come between the fragments of a message.
+#[derive(PartialEq, Eq)]
 pub enum Message<'a> {
-    /// Valid UTF-8, for the reader to change in place.
+    /// A complete text message: unmasked, reassembled, **valid UTF-8** (P-18, P-21).
+    ///
+    /// Mutable, since the JSON parser unescapes in place; the decoder does not look at it again.
     Text(&'a mut [u8]),
-    /// Its content is not kept: nobody wants it (P-19).
+    /// A complete binary message, whose payload was not kept: to be answered with Close 1003 (P-19).
     Binary,
-    /// To be answered by a Pong with the same payload.
+    /// To be answered with a Pong of the same payload, at most 125 bytes (P-23).
     Ping(&'a [u8]),
-    /// Needs no answer.
+    /// Without influence on anything (P-23).
     Pong(&'a [u8]),
-    /// To be answered by a Close with the same code.
+    /// To be answered with a Close of the same code, if there is one, and the same reason (P-162).
     Close(Option<(CloseCode, &'a str)>),
 }
 
-/// How a client broke the rules; the connection ends.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Violation {
-    /// Against RFC 6455 (P-22).
-    Protocol,
-    /// Text that is no UTF-8 (P-21).
-    InvalidUtf8,
-    /// Over a limit (P-20).
-    TooBig,
-}
-
-impl Violation {
-    /// The code to close with.
-    pub fn close_code(self) -> CloseCode {
+/// Shows sizes, not contents: messages carry tokens and passwords (K-14).
+impl fmt::Debug for Message<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Protocol => CloseCode::PROTOCOL_ERROR,
-            Self::InvalidUtf8 => CloseCode::INVALID_UTF8,
-            Self::TooBig => CloseCode::TOO_BIG,
+            Self::Text(payload) => write!(out, "Text({} bytes)", payload.len()),
+            Self::Binary => write!(out, "Binary"),
+            Self::Ping(payload) => write!(out, "Ping({} bytes)", payload.len()),
+            Self::Pong(payload) => write!(out, "Pong({} bytes)", payload.len()),
+            Self::Close(None) => write!(out, "Close"),
+            Self::Close(Some((code, reason))) => write!(out, "Close({}, {} bytes)", code.0, reason.len()),
         }
     }
 }
 
-/// Bytes as they were received, and how many of them are decoded.
-pub struct Received<'b> {
+/// The bytes of one read, and how far the decoder has come in them.
+pub struct Input<'b> {
     bytes: &'b mut [u8],
-    at: usize,
+    consumed: usize,
 }
 
-impl<'b> Received<'b> {
-    /// Nothing of `bytes` is decoded yet.
+impl<'b> Input<'b> {
+    /// Input of which nothing is consumed yet.
     pub fn new(bytes: &'b mut [u8]) -> Self {
-        Self { bytes, at: 0 }
+        Self { bytes, consumed: 0 }
     }
 
-    fn rest(&mut self) -> &mut [u8] {
-        &mut self.bytes[self.at..]
+    /// The bytes not asked for yet, exactly as they were received, e.g. behind a Close frame.
+    pub fn rest(&self) -> &[u8] {
+        &self.bytes[self.consumed..]
     }
 
-    /// The next bytes, at most so many; they count as decoded.
-    fn take(&mut self, most: usize) -> &mut [u8] {
-        let start = self.at;
-        self.at += most.min(self.bytes.len() - start);
-        &mut self.bytes[start..self.at]
+    /// Number of bytes consumed, as messages or into the decoder.
+    pub fn consumed(&self) -> usize {
+        self.consumed
+    }
+
+    /// Whether everything is consumed.
+    pub fn is_empty(&self) -> bool {
+        self.consumed == self.bytes.len()
+    }
+
+    /// Consumes up to `max` bytes.
+    pub(super) fn take(&mut self, max: usize) -> &mut [u8] {
+        let range = self.advance(max);
+        &mut self.bytes[range]
+    }
+
+    fn advance(&mut self, max: usize) -> Range<usize> {
+        let start = self.consumed;
+        self.consumed += max.min(self.bytes.len() - start);
+        start..self.consumed
     }
 }
 
-/// The receiving side of one connection.
+/// Takes messages out of what one client sends.
+///
+/// # Contract
+///
+/// ```
+/// # use noex_server::wire::{Decoder, Input, Limits, Message, Violation};
+/// # fn received(decoder: &mut Decoder, bytes: &mut [u8], limits: &Limits) -> Result<(), Violation> {
+/// let mut input = Input::new(bytes);
+/// while let Some(message) = decoder.next(&mut input, limits)? {
+///     if let Message::Close(_) = message {
+///         break; // what follows a Close means nothing; `input.rest()` would still have it
+///     }
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// - Bytes are given in the order of their arrival, cut anywhere; the messages do not depend on the cuts.
+/// - [`next`](Self::next) is called until it returns `None` — then the whole input is consumed, and an
+///   incomplete frame is kept inside — or until the caller gives up the connection.
+/// - A message lives until the next call. The bytes behind it are untouched until then.
+/// - After a violation the stream has lost its meaning: every further call returns the same violation,
+///   and bytes that still arrive are to be thrown away until the connection ends (P-22, Q-15).
+///
+/// Between messages a decoder owns no memory. Cost is linear in the bytes received, whatever the
+/// cuts and fragments; memory follows what has arrived, never what a header claims.
 #[derive(Default)]
 pub struct Decoder {
-    /// Only while a frame or a message is incomplete.
-    state: Option<Box<State>>,
+    partial: Option<Box<Partial>>,
+    failed: Option<Violation>,
 }
 
-/// What has arrived of things that are not complete.
-#[derive(Default)]
-struct State {
-    /// Beginning of a header.
-    header: Vec<u8>,
-    /// The frame whose payload is arriving, and how much of it has.
-    frame: Option<(ClientHeader, u64)>,
-    /// Payload of the control frame that is arriving.
-    control: Vec<u8>,
-    message: Option<Assembly>,
-    /// The last message or control frame handed out of `control` or `text`.
-    text: Vec<u8>,
+// A hundred thousand idle connections hold one each.
+const _: () = assert!(size_of::<Decoder>() <= 40);
+
+/// A complete message of kind `kind`, never `Continuation`, and where its payload lies.
+struct Found {
+    kind: Opcode,
+    place: Place,
 }
 
-/// A data message in several pieces.
-struct Assembly {
-    is_text: bool,
-    payload: Vec<u8>,
-    bytes: u64,
-    fragments: usize,
-    utf8: Utf8,
+enum Place {
+    /// Unmasked in the input.
+    Input(Range<usize>),
+    /// In the decoder's [`Partial`].
+    Stored,
 }
 
 impl Decoder {
-    /// A decoder for a new connection.
+    /// A decoder at the start of a connection, right behind the handshake.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes the next message out of the front of `input`; `None` when all of it is used up and
-    /// nothing is complete. Bytes behind the message stay untouched.
+    /// Whether neither a frame nor a message is in progress as far as the last call saw.
+    pub fn is_idle(&self) -> bool {
+        self.partial.as_ref().is_none_or(|partial| partial.is_done())
+    }
+
+    /// Takes the next message out of `input`, unmasking in place; `None` when the input is used up.
     ///
     /// # Errors
-    /// See [`Violation`]; the decoder is of no use afterwards.
+    ///
+    /// The [`Violation`] that ends the connection: P-20 (known from the header, before the payload
+    /// arrives), P-21 (as soon as the wrong byte arrives in a cut or fragmented message), P-22.
     pub fn next<'a>(
         &'a mut self,
-        input: &'a mut Received<'_>,
+        input: &'a mut Input<'_>,
         limits: &Limits,
     ) -> Result<Option<Message<'a>>, Violation> {
-        if self.state.as_ref().is_some_and(|state| state.is_idle()) {
-            self.state = None;
+        let found = match self.find(input, limits) {
+            Ok(Some(found)) => found,
+            Ok(None) => return Ok(None),
+            Err(violation) => {
+                *self = Self { partial: None, failed: Some(violation) };
+                return Err(violation);
+            }
+        };
+        let payload = match (found.place, &mut self.partial) {
+            (Place::Input(range), _) => &mut input.bytes[range],
+            (Place::Stored, Some(partial)) => partial.payload(found.kind),
+            (Place::Stored, None) => unreachable!("what was stored is kept until the next call"),
+        };
+        message(found.kind, payload).map(Some)
+    }
+
+    fn find(&mut self, input: &mut Input<'_>, limits: &Limits) -> Result<Option<Found>, Violation> {
+        if let Some(violation) = self.failed {
+            return Err(violation);
         }
-        if self.state.is_none()
-            && let Some(header) = frame::parse(input.rest())?
-            && let Some(bytes) = whole(&header, input.rest().len())
-            && (header.is_final && header.opcode != Opcode::Continuation)
-        {
-            check_size(header.opcode, header.payload_bytes, limits)?;
-            let payload = &mut input.take(bytes)[header.bytes..];
-            unmask(payload, header.key, 0);
-            return complete(header.opcode, payload).map(Some);
+        self.partial.take_if(|partial| partial.is_done());
+        loop {
+            let partial = match &mut self.partial {
+                Some(partial) if partial.is_in_frame() => partial,
+                _ => {
+                    let Some(head) = self.take_head(input)? else { return Ok(None) };
+                    let before = self.partial.as_ref().and_then(|partial| partial.message());
+                    let message = Assembly::after(before, &head, limits)?;
+                    if let Some(found) = take_whole(&head, input)? {
+                        return Ok(Some(found));
+                    }
+                    let partial = self.partial.get_or_insert_default();
+                    partial.begin(&head, message);
+                    partial
+                }
+            };
+            match partial.collect(input)? {
+                Collected::Nothing => return Ok(None),
+                Collected::Fragment => {}
+                Collected::Message(kind) => return Ok(Some(Found { kind, place: Place::Stored })),
+            }
         }
-        if input.rest().is_empty() {
-            return Ok(None);
+    }
+
+    /// Consumes a header; keeps its bytes when it is cut.
+    fn take_head(&mut self, input: &mut Input<'_>) -> Result<Option<Head>, Violation> {
+        if !self.partial.as_ref().is_some_and(|partial| partial.is_in_head()) {
+            if let Some(head) = frame::parse(input.rest(), Sender::Client)? {
+                input.advance(head.size);
+                return Ok(Some(head));
+            }
+            if input.is_empty() {
+                return Ok(None);
+            }
         }
-        self.state.get_or_insert_default().next(input, limits)
+        self.partial.get_or_insert_default().take_head(input)
     }
 }
 
-/// Length of a frame if all of it is there.
-fn whole(header: &ClientHeader, available: usize) -> Option<usize> {
-    let bytes = usize::try_from(header.payload_bytes).ok()?.checked_add(header.bytes)?;
-    (bytes <= available).then_some(bytes)
+/// Consumes, unmasks and checks the payload of a frame that is a whole message and has arrived whole.
+fn take_whole(head: &Head, input: &mut Input<'_>) -> Result<Option<Found>, Violation> {
+    if !head.fin || head.opcode == Opcode::Continuation || input.rest().len() < head.len {
+        return Ok(None);
+    }
+    let range = input.advance(head.len);
+    let payload = &mut input.bytes[range.clone()];
+    if head.opcode != Opcode::Binary {
+        unmask(payload, head.key, 0);
+    }
+    if head.opcode == Opcode::Text && simdutf8::basic::from_utf8(payload).is_err() {
+        return Err(Violation::InvalidUtf8);
+    }
+    if head.opcode == Opcode::Close {
+        close::parse(payload)?;
+    }
+    Ok(Some(Found { kind: head.opcode, place: Place::Input(range) }))
 }
 
-fn check_size(opcode: Opcode, bytes: u64, limits: &Limits) -> Result<(), Violation> {
-    let is_bounded = !opcode.is_control() && limits.payload_bytes_max > 0;
-    if is_bounded && bytes > limits.payload_bytes_max as u64 { Err(Violation::TooBig) } else { Ok(()) }
-}
-
-/// A frame that is a message by itself.
-fn complete(opcode: Opcode, payload: &mut [u8]) -> Result<Message<'_>, Violation> {
-    Ok(match opcode {
-        Opcode::Text => {
-            simdutf8::basic::from_utf8(payload).map_err(|_| Violation::InvalidUtf8)?;
-            Message::Text(payload)
-        }
+fn message(kind: Opcode, payload: &mut [u8]) -> Result<Message<'_>, Violation> {
+    Ok(match kind {
+        Opcode::Text => Message::Text(payload),
         Opcode::Binary => Message::Binary,
         Opcode::Ping => Message::Ping(payload),
         Opcode::Pong => Message::Pong(payload),
         Opcode::Close => Message::Close(close::parse(payload)?),
-        Opcode::Continuation => unreachable!("a continuation is no message by itself"),
+        Opcode::Continuation => unreachable!("a fragment has the kind of its message"),
     })
 }
 
-impl State {
-    fn is_idle(&self) -> bool {
-        self.header.is_empty() && self.frame.is_none() && self.message.is_none()
-    }
-
-    fn next(&mut self, input: &mut Received<'_>, limits: &Limits) -> Result<Option<Message<'_>>, Violation> {
-        loop {
-            if self.frame.is_none() && !self.begin(input, limits)? {
-                return Ok(None);
-            }
-            let Some(header) = self.take(input)? else { return Ok(None) };
-            if header.opcode.is_control() {
-                return complete(header.opcode, &mut self.control).map(Some);
-            }
-            if header.is_final {
-                return self.finish().map(Some);
-            }
-        }
-    }
-
-    /// Completes a header. False = more bytes are needed.
-    fn begin(&mut self, input: &mut Received<'_>, limits: &Limits) -> Result<bool, Violation> {
-        let known = self.header.len();
-        let more = input.rest().len().min(CLIENT_HEADER_BYTES_MAX - known);
-        self.header.extend_from_slice(&input.rest()[..more]);
-        let Some(header) = frame::parse(&self.header)? else {
-            input.take(more);
-            return Ok(false);
-        };
-        input.take(header.bytes - known);
-        self.header.clear();
-        self.control.clear();
-        self.admit(&header, limits)?;
-        self.frame = Some((header, 0));
-        Ok(true)
-    }
-
-    /// Checks a frame against the message in progress, before its payload arrives.
-    fn admit(&mut self, header: &ClientHeader, limits: &Limits) -> Result<(), Violation> {
-        if header.opcode.is_control() {
-            return Ok(());
-        }
-        let is_continuation = header.opcode == Opcode::Continuation;
-        if is_continuation != self.message.is_some() {
-            return Err(Violation::Protocol);
-        }
-        let message = self.message.get_or_insert_with(|| Assembly::new(header.opcode == Opcode::Text));
-        message.fragments += 1;
-        message.bytes = message.bytes.checked_add(header.payload_bytes).ok_or(Violation::TooBig)?;
-        if message.fragments > limits.fragments_max {
-            return Err(Violation::TooBig);
-        }
-        check_size(header.opcode, message.bytes, limits)
-    }
-
-    /// Takes what has arrived of the frame's payload. Yields its header when it is complete.
-    fn take(&mut self, input: &mut Received<'_>) -> Result<Option<ClientHeader>, Violation> {
-        let (header, arrived) = self.frame.as_mut().expect("a frame is arriving");
-        let header = *header;
-        let missing = usize::try_from(header.payload_bytes - *arrived).unwrap_or(usize::MAX);
-        let piece = input.take(missing);
-        #[expect(clippy::cast_possible_truncation, reason = "only its remainder by four matters")]
-        unmask(piece, header.key, *arrived as usize);
-        *arrived += piece.len() as u64;
-        let is_complete = *arrived == header.payload_bytes;
-        if header.opcode.is_control() {
-            self.control.extend_from_slice(piece);
-        } else {
-            self.message.as_mut().expect("admitted").add(piece)?;
-        }
-        if is_complete {
-            self.frame = None;
-        }
-        Ok(is_complete.then_some(header))
-    }
-
-    fn finish(&mut self) -> Result<Message<'_>, Violation> {
-        let message = self.message.take().expect("a message is finished once");
-        if !message.is_text {
-            return Ok(Message::Binary);
-        }
-        if !message.utf8.is_complete() {
-            return Err(Violation::InvalidUtf8);
-        }
-        self.text = message.payload;
-        Ok(Message::Text(&mut self.text))
-    }
-}
-
-impl Assembly {
-    fn new(is_text: bool) -> Self {
-        Self { is_text, payload: Vec::new(), bytes: 0, fragments: 0, utf8: Utf8::default() }
-    }
-
-    fn add(&mut self, piece: &[u8]) -> Result<(), Violation> {
-        if self.is_text {
-            self.utf8.feed(piece).map_err(|_| Violation::InvalidUtf8)?;
-            self.payload.extend_from_slice(piece);
-        }
-        Ok(())
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -1,80 +1,156 @@
-//! Frames to send, appended to a buffer.
+//! Messages to bytes: whole, unmasked, unfragmented frames, appended to a buffer.
+//!
+//! Frames of a connection are collected in one buffer and leave in one write; nothing here
+//! allocates except by growing that buffer. For a body that many connections share, send
+//! [`frame::header`] in front of it instead.
 
 use super::close::CloseCode;
-use super::frame::{Header, Opcode, header};
+use super::frame::{self, CONTROL_BYTES_MAX, Header, Opcode};
 
-/// Payload of a control frame, bytes (RFC 6455 §5.5).
-const CONTROL_BYTES_MAX: usize = 125;
+/// The longest reason that fits beside the code of a Close frame, in bytes.
+const REASON_BYTES_MAX: usize = CONTROL_BYTES_MAX - 2;
 
-/// Appends a text message that is there already.
+/// The header size for which [`text_with`] leaves room: that of payloads of 126 to 65,535 bytes.
+const HEADER_BYTES_EXPECTED: usize = 4;
+
+/// Appends a text message with this payload, which is valid UTF-8 (P-18).
+///
+/// Any length is allowed (P-25). Copies the payload; see [`text_with`] for writing it in place.
 pub fn text(out: &mut Vec<u8>, payload: &[u8]) {
-    message(out, Opcode::Text, payload);
+    push(out, Opcode::Text, payload);
 }
 
-/// Appends a text message that `write` appends to the buffer itself: the header is put in front
-/// afterwards, which moves the payload only if its length is not of the usual class.
+/// Appends a text message whose payload `write` appends itself (P-18, P-25).
+///
+/// The payload is not moved when it has 126 to 65,535 bytes; shorter ones move by two bytes,
+/// longer ones by six. `write` only appends, valid UTF-8 in total.
+///
+/// # Panics
+///
+/// When `write` removed what was in `out` before.
 pub fn text_with(out: &mut Vec<u8>, write: impl FnOnce(&mut Vec<u8>)) {
-    /// Room for the header of 126 B to 64 KiB, as most answers are.
-    const USUAL_HEADER_BYTES: usize = 4;
     let start = out.len();
-    out.extend_from_slice(&[0; USUAL_HEADER_BYTES]);
+    out.extend_from_slice(&[0; HEADER_BYTES_EXPECTED]);
     write(out);
-    let payload_at = start + USUAL_HEADER_BYTES;
-    let header: Header = header(Opcode::Text, out.len() - payload_at);
-    let header = header.as_ref();
-    if header.len() != USUAL_HEADER_BYTES {
-        let payload_bytes = out.len() - payload_at;
-        out.resize((start + header.len() + payload_bytes).max(out.len()), 0);
-        out.copy_within(payload_at..payload_at + payload_bytes, start + header.len());
-        out.truncate(start + header.len() + payload_bytes);
-    }
-    out[start..start + header.len()].copy_from_slice(header);
+    let body = start + HEADER_BYTES_EXPECTED;
+    assert!(out.len() >= body, "a payload is appended, never cut from the frames before it");
+    let header = frame::header(Opcode::Text, out.len() - body);
+    make_room(out, body, start + header.as_ref().len());
+    put(out, start, header);
 }
 
-/// Appends a Pong with the payload of the Ping that it answers (P-23).
-pub fn pong(out: &mut Vec<u8>, payload: &[u8]) {
-    debug_assert!(payload.len() <= CONTROL_BYTES_MAX, "the decoder lets no longer ping through");
-    message(out, Opcode::Pong, payload);
-}
-
-/// Appends a Close; a reason that is too long is cut at a character (P-161, P-162).
+/// Appends a Close frame (P-161, P-162).
+///
+/// A reason above 123 bytes is cut at a character; without a code there is no reason.
 pub fn close(out: &mut Vec<u8>, code: Option<CloseCode>, reason: &str) {
-    let Some(CloseCode(code)) = code else { return message(out, Opcode::Close, b"") };
-    let reason = &reason[..reason.floor_char_boundary(CONTROL_BYTES_MAX - 2)];
-    out.extend_from_slice(header(Opcode::Close, 2 + reason.len()).as_ref());
-    out.extend_from_slice(&code.to_be_bytes());
+    let Some(code) = code else { return push(out, Opcode::Close, &[]) };
+    let reason = cut(reason, REASON_BYTES_MAX);
+    out.extend_from_slice(frame::header(Opcode::Close, 2 + reason.len()).as_ref());
+    out.extend_from_slice(&code.0.to_be_bytes());
     out.extend_from_slice(reason.as_bytes());
 }
 
-fn message(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
-    out.extend_from_slice(header(opcode, payload.len()).as_ref());
+/// Appends a Pong with the payload of the Ping that it answers (P-23).
+///
+/// # Panics
+///
+/// When the payload has more than 125 bytes; that of a decoded Ping never has.
+pub fn pong(out: &mut Vec<u8>, payload: &[u8]) {
+    control(out, Opcode::Pong, payload);
+}
+
+/// Appends a Ping.
+///
+/// The server never sends one (P-23); tests and clients do.
+///
+/// # Panics
+///
+/// When the payload has more than 125 bytes.
+pub fn ping(out: &mut Vec<u8>, payload: &[u8]) {
+    control(out, Opcode::Ping, payload);
+}
+
+fn control(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    assert!(payload.len() <= CONTROL_BYTES_MAX, "control frames are short");
+    push(out, opcode, payload);
+}
+
+fn push(out: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) {
+    out.extend_from_slice(frame::header(opcode, payload.len()).as_ref());
     out.extend_from_slice(payload);
+}
+
+/// Moves the bytes from `body` to the end so that they begin at `target`.
+fn make_room(out: &mut Vec<u8>, body: usize, target: usize) {
+    let len = out.len();
+    if target > body {
+        out.resize(len + (target - body), 0);
+    }
+    if target != body {
+        out.copy_within(body..len, target);
+    }
+    out.truncate(len + target - body);
+}
+
+fn put(out: &mut [u8], start: usize, header: Header) {
+    let header = header.as_ref();
+    out[start..start + header.len()].copy_from_slice(header);
+}
+
+/// The longest start of `text` that has at most `max` bytes and whole characters.
+fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{close, text, text_with};
-    use crate::wire::CloseCode;
+    use super::*;
 
+    // P-18, P-25: both ways of writing agree at every length form.
     #[test]
-    fn a_header_put_in_front_is_the_same() {
-        for len in [0, 1, 125, 126, 127, 4_000, 65_535, 65_536, 100_000] {
-            let payload: Vec<u8> = (0..len).map(|n: usize| u8::try_from(n % 251).unwrap()).collect();
-            let (mut direct, mut written) = (b"before".to_vec(), b"before".to_vec());
-            text(&mut direct, &payload);
+    fn text_written_in_place_equals_text_copied() {
+        for len in [0, 1, 2, 125, 126, 127, 0xffff, 0x1_0000, 0x1_0001, 200_000] {
+            let payload: Vec<u8> = (0..len).map(|i| b'a' + u8::try_from(i % 26).unwrap()).collect();
+            let mut copied = b"before".to_vec();
+            text(&mut copied, &payload);
+            text(&mut copied, b"after");
+            let mut written = b"before".to_vec();
             text_with(&mut written, |out| out.extend_from_slice(&payload));
-            assert!(direct == written, "{len}");
+            text_with(&mut written, |out| out.extend_from_slice(b"after"));
+            assert!(written == copied, "{len} bytes");
         }
     }
 
     #[test]
-    fn a_long_reason_is_cut_at_a_character() {
+    #[should_panic(expected = "never cut")]
+    fn a_writer_must_not_remove_earlier_frames() {
+        text_with(&mut b"earlier".to_vec(), |out| out.truncate(2));
+    }
+
+    // P-161, P-162
+    #[test]
+    fn close_frames() {
+        let encoded = |code, reason| {
+            let mut out = Vec::new();
+            close(&mut out, code, reason);
+            out
+        };
+        assert_eq!(encoded(None, ""), [0x88, 0]);
+        assert_eq!(encoded(None, "ignored"), [0x88, 0]);
+        assert_eq!(encoded(Some(CloseCode::MESSAGE_TOO_BIG), ""), [0x88, 2, 0x03, 0xf1]);
+        assert_eq!(encoded(Some(CloseCode::UNSUPPORTED_DATA), "no"), [0x88, 4, 0x03, 0xeb, b'n', b'o']);
+        let long = encoded(Some(CloseCode::NORMAL), &"ž".repeat(100));
+        assert_eq!(long.len(), 2 + 2 + 122, "a character is never split");
+        assert!(std::str::from_utf8(&long[4..]).is_ok());
+    }
+
+    // P-23
+    #[test]
+    fn pings_and_pongs() {
         let mut out = Vec::new();
-        close(&mut out, Some(CloseCode::NORMAL), &"é".repeat(100));
-        assert_eq!(out.len(), 2 + 2 + 122);
-        assert!(std::str::from_utf8(&out[4..]).is_ok());
-        out.clear();
-        close(&mut out, None, "ignored");
-        assert_eq!(out, [0x88, 0]);
+        ping(&mut out, b"");
+        pong(&mut out, b"abc");
+        assert_eq!(out, [0x89, 0, 0x8a, 3, b'a', b'b', b'c']);
     }
 }

@@ -1,230 +1,249 @@
-//! The upgrade request and its answer (RFC 6455 §4.2; P-4…P-14).
+//! The opening handshake: which requests become WebSockets, and what all others are told (P-4…P-14).
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use super::http::{self, HEAD_BYTES_MAX, HEADERS_MAX, Status};
+use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::{Digest, Sha1};
 
-/// Length of a request head, bytes (P-11).
-pub const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// Appended to the key before hashing (RFC 6455 §1.3).
+const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-/// Header fields of a request; browsers send about 15.
-const HEADERS_MAX: usize = 64;
-
-/// What a server accepts.
-#[derive(Clone, Debug)]
+/// Which upgrade requests a listener accepts.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
-    /// The path, compared exactly (P-6).
+    /// The only path that upgrades, compared exactly and case-sensitively (P-6).
     pub path: String,
-    /// Origins that are let in; `None` = all (P-7).
+    /// The origins that a request with an `Origin` header may have, compared exactly; `None` permits
+    /// all. A request without the header is always permitted (P-7).
     pub allowed_origins: Option<Vec<String>>,
 }
 
-/// How far an upgrade has come.
-#[derive(PartialEq, Eq, Debug)]
+/// What the bytes received so far amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The head has not arrived completely.
+    /// The head is not complete; the caller bounds the time it may take (P-11).
     Incomplete,
-    /// The connection speaks WebSocket once the response is sent.
+    /// A WebSocket from here on (P-14).
     Accepted {
-        /// `101 Switching Protocols`
+        /// Where the client's first frame begins in the bytes just given (P-24).
+        consumed: usize,
+        /// The 101 response, to be sent before any frame.
         response: Vec<u8>,
-        /// What the client sent behind its request already (P-24).
-        rest: Vec<u8>,
     },
-    /// The connection ends once the response is sent; an empty one is a silent end.
+    /// Well-formed HTTP that does not ask for an upgrade (P-10, K-13).
+    ///
+    /// The caller answers it if it knows the path — see [`http::plain_response`] — or else sends
+    /// `response`; then it closes.
+    Plain {
+        /// Where the request's body would begin in the bytes just given.
+        consumed: usize,
+        /// The method, case-sensitive.
+        method: String,
+        /// The path of the target, without the query.
+        path: String,
+        /// The default answer: 426 on the WebSocket's path, 404 on any other. Without a body for `HEAD`.
+        response: Vec<u8>,
+    },
+    /// Refused: send this and close (P-4, P-10, P-11). **Empty** when nothing is to be sent (P-6, P-9).
     Rejected {
-        /// The whole HTTP response.
+        /// The complete response, or nothing.
         response: Vec<u8>,
     },
 }
 
-/// The request head as it arrives.
-#[derive(Default, Debug)]
+/// Judges the bytes received since the connection began (P-4).
+///
+/// Pure: the same bytes give the same answer. Never panics, whatever the bytes. `consumed` counts
+/// from the start of `received`. When the head arrives in pieces use [`Handshake`], which does not
+/// look at every byte again.
+pub fn handshake(received: &[u8], policy: &Policy) -> Progress {
+    judge(received, 0, policy)
+}
+
+/// The handshake of one connection whose head may arrive in pieces.
+///
+/// Owns memory only between the first piece of a head and its last, at most [`HEAD_BYTES_MAX`].
+#[derive(Default)]
 pub struct Handshake {
     received: Vec<u8>,
 }
 
 impl Handshake {
-    /// Takes more bytes. Each is looked at once until the head is complete.
+    /// A handshake of which nothing has arrived.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Judges the next bytes; like [`handshake`] of all bytes so far, but linear in their number.
+    ///
+    /// `consumed` counts from the start of `bytes`: the head always ends in them, and what follows
+    /// is left to the caller, to be decoded where it lies (P-24). Not to be called again once the
+    /// answer was not [`Progress::Incomplete`].
     pub fn receive(&mut self, bytes: &[u8], policy: &Policy) -> Progress {
-        const END: &[u8] = b"\r\n\r\n";
-        let searched = self.received.len().saturating_sub(END.len() - 1);
-        self.received.extend_from_slice(bytes);
-        let end = memchr::memmem::find(&self.received[searched..], END).map(|at| searched + at + END.len());
-        match end {
-            None if self.received.len() > HEAD_BYTES_MAX => rejected(TOO_LARGE, ""),
-            None => Progress::Incomplete,
-            Some(end) if end > HEAD_BYTES_MAX => rejected(TOO_LARGE, ""),
-            Some(end) => match answer(&self.received[..end], policy) {
-                Ok(response) => Progress::Accepted { response, rest: self.received.split_off(end) },
-                Err(response) => Progress::Rejected { response },
-            },
+        if self.received.is_empty() {
+            let progress = handshake(bytes, policy);
+            if progress == Progress::Incomplete {
+                self.received.extend_from_slice(bytes);
+            }
+            return progress;
         }
+        let earlier = self.received.len();
+        let room = HEAD_BYTES_MAX - earlier.min(HEAD_BYTES_MAX);
+        self.received.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        let mut progress = judge(&self.received, earlier, policy);
+        if progress != Progress::Incomplete {
+            self.received = Vec::new();
+        }
+        if let Progress::Accepted { consumed, .. } | Progress::Plain { consumed, .. } = &mut progress {
+            *consumed -= earlier;
+        }
+        progress
     }
 }
 
-const BAD_REQUEST: &str = "400 Bad Request";
-const NOT_FOUND: &str = "404 Not Found";
-const METHOD_NOT_ALLOWED: &str = "405 Method Not Allowed";
-const UPGRADE_REQUIRED: &str = "426 Upgrade Required";
-const TOO_LARGE: &str = "431 Request Header Fields Too Large";
+/// The `Sec-WebSocket-Accept` value for a `Sec-WebSocket-Key` (P-14, RFC 6455 §4.2.2).
+pub fn accept(key: &[u8]) -> String {
+    BASE64_STANDARD.encode(Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize())
+}
 
-/// The answer to a complete head, good or bad, in the order of P-4.
-fn answer(head: &[u8], policy: &Policy) -> Result<Vec<u8>, Vec<u8>> {
-    let mut fields = [httparse::EMPTY_HEADER; HEADERS_MAX];
-    let mut request = httparse::Request::new(&mut fields);
-    let parsed = request.parse(head);
-    if parsed == Err(httparse::Error::TooManyHeaders) {
-        return Err(response(TOO_LARGE, "", ""));
+/// Judges a head of which the first `scanned` bytes did not contain the end.
+fn judge(received: &[u8], scanned: usize, policy: &Policy) -> Progress {
+    // Without this, a TLS client would be left waiting for an answer (K-13: nothing hangs).
+    if received.first().is_some_and(|byte| !http::is_token_byte(*byte)) {
+        return refused(Status::BadRequest);
     }
-    let (Ok(httparse::Status::Complete(_)), Some(method), Some(target)) =
-        (parsed, request.method, request.path)
-    else {
-        return Err(response(BAD_REQUEST, "", ""));
+    match http::head_end(received, scanned) {
+        Some(end) if end <= HEAD_BYTES_MAX => judge_head(&received[..end], policy),
+        None if received.len() < HEAD_BYTES_MAX => Progress::Incomplete,
+        _ => refused(Status::HeadersTooLarge),
+    }
+}
+
+/// Judges a complete head: parsable, an upgrade, permitted — in the order of P-4.
+fn judge_head(head: &[u8], policy: &Policy) -> Progress {
+    let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let mut request = httparse::Request::new(&mut headers);
+    match request.parse(head) {
+        Ok(httparse::Status::Complete(end)) if end == head.len() => {}
+        Err(httparse::Error::TooManyHeaders) => return refused(Status::HeadersTooLarge),
+        _ => return refused(Status::BadRequest),
+    }
+    let (Some(method), Some(target)) = (request.method, request.path) else {
+        return refused(Status::BadRequest);
     };
-    let fields = Fields(request.headers);
-    let is_path = path(target) == Some(policy.path.as_str());
-    let is_upgrade =
-        request.version == Some(1) && fields.has_token("connection", "upgrade") && fields.any("upgrade");
-    if !is_upgrade {
-        // P-10, K-13: plain HTTP gets a proper status.
-        return Err(if is_path {
-            response(UPGRADE_REQUIRED, "Upgrade: websocket\r\n", "")
-        } else {
-            response(NOT_FOUND, "", "")
-        });
+    if !is_upgrade(&request) {
+        return plain(head.len(), method, http::path(target), policy);
     }
-    if !is_path || !fields.is_host_sound() {
-        return Err(Vec::new()); // P-6, P-8, P-9: silently
+    match check(method, target, request.headers, policy) {
+        Ok(()) => Progress::Accepted { consumed: head.len(), response: switching(request.headers) },
+        Err(response) => Progress::Rejected { response },
     }
-    if !is_origin_allowed(&fields, policy) {
-        return Err(b"HTTP/1.1 403 Forbidden\r\n\r\n".to_vec());
+}
+
+/// Row 1 of P-4: HTTP/1.1, `upgrade` among the tokens of `Connection`, and an `Upgrade` header.
+fn is_upgrade(request: &httparse::Request<'_, '_>) -> bool {
+    let connection = http::value(request.headers, "Connection").unwrap_or_default();
+    request.version == Some(1)
+        && http::list(&connection).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
+        && http::value(request.headers, "Upgrade").is_some()
+}
+
+/// Rows 2 to 8 of P-4; fails with the response to be sent.
+fn check(
+    method: &str,
+    target: &str,
+    headers: &[httparse::Header<'_>],
+    policy: &Policy,
+) -> Result<(), Vec<u8>> {
+    let value = |name| http::value(headers, name);
+    if http::path(target) != policy.path || value("Host").is_some_and(|host| !http::is_host(&host)) {
+        return Err(Vec::new());
+    }
+    if value("Origin").is_some_and(|origin| !is_permitted(&origin, policy)) {
+        return Err(format!("HTTP/1.1 {}\r\n\r\n", Status::Forbidden.line()).into_bytes());
     }
     if method != "GET" {
-        return Err(response(METHOD_NOT_ALLOWED, "", "Invalid HTTP method"));
+        return Err(invalid(Status::MethodNotAllowed, "", "Invalid HTTP method"));
     }
-    let bad = |extra, body| Err(response(BAD_REQUEST, extra, body));
-    if !fields.one("upgrade").is_some_and(|value| value.eq_ignore_ascii_case("websocket")) {
-        return bad("", "Invalid Upgrade header");
+    if !value("Upgrade").is_some_and(|upgrade| upgrade.eq_ignore_ascii_case(b"websocket")) {
+        return Err(invalid(Status::BadRequest, "", "Invalid Upgrade header"));
     }
-    let Some(key) = fields.one("sec-websocket-key").filter(|key| is_key(key)) else {
-        return bad("", "Missing or invalid Sec-WebSocket-Key header");
-    };
-    if !matches!(fields.one("sec-websocket-version"), Some("13" | "8")) {
-        return bad("Sec-WebSocket-Version: 13, 8\r\n", "Missing or invalid Sec-WebSocket-Version header");
+    if !value("Sec-WebSocket-Key").is_some_and(|key| is_key(&key)) {
+        return Err(invalid(Status::BadRequest, "", "Missing or invalid Sec-WebSocket-Key header"));
     }
-    let Ok(protocol) = fields.subprotocol() else {
-        return bad("", "Invalid Sec-WebSocket-Protocol header");
-    };
-    Ok(switching(key, protocol))
+    if !value("Sec-WebSocket-Version").is_some_and(|version| matches!(&version[..], b"13" | b"8")) {
+        let supported = "Sec-WebSocket-Version: 13, 8\r\n";
+        let body = "Missing or invalid Sec-WebSocket-Version header";
+        return Err(invalid(Status::BadRequest, supported, body));
+    }
+    if value("Sec-WebSocket-Protocol").is_some_and(|offer| !is_offer(&offer)) {
+        return Err(invalid(Status::BadRequest, "", "Invalid Sec-WebSocket-Protocol header"));
+    }
+    Ok(())
 }
 
-/// P-12…P-14.
-fn switching(key: &str, protocol: Option<&str>) -> Vec<u8> {
-    const MAGIC: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-    let accept = STANDARD.encode(Sha1::new_with_prefix(key).chain_update(MAGIC).finalize());
-    let mut out = format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {accept}\r\n"
-    );
-    if let Some(protocol) = protocol {
-        out.push_str("Sec-WebSocket-Protocol: ");
-        out.push_str(protocol);
-        out.push_str("\r\n");
-    }
-    out.push_str("\r\n");
-    out.into_bytes()
+/// P-7.
+fn is_permitted(origin: &[u8], policy: &Policy) -> bool {
+    let allowed = policy.allowed_origins.as_ref();
+    allowed.is_none_or(|allowed| allowed.iter().any(|allowed| allowed.as_bytes() == origin))
 }
 
-/// P-5.
-fn response(status: &str, extra: &str, body: &str) -> Vec<u8> {
-    let body = if body.is_empty() { status.split_once(' ').map_or("", |(_, text)| text) } else { body };
-    format!(
-        "HTTP/1.1 {status}\r\nConnection: close\r\nContent-Type: text/html\r\n{extra}Content-Length: {}\r\n\r\n{body}",
-        body.len()
+/// Row 6 of P-4: 22 base64 characters and `==`.
+fn is_key(key: &[u8]) -> bool {
+    key.strip_suffix(b"==").is_some_and(|digits| {
+        digits.len() == 22 && digits.iter().all(|byte| byte.is_ascii_alphanumeric() || b"+/".contains(byte))
+    })
+}
+
+/// Row 8 of P-4: a list of different tokens.
+fn is_offer(offer: &[u8]) -> bool {
+    let mut protocols: Vec<&[u8]> = http::list(offer).collect();
+    let all_tokens = protocols.iter().all(|protocol| is_token(protocol));
+    // Sorted, since a head has room for thousands of them.
+    protocols.sort_unstable();
+    all_tokens && protocols.windows(2).all(|pair| pair[0] != pair[1])
+}
+
+fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().all(|byte| http::is_token_byte(*byte))
+}
+
+/// The 101 response: no extension (P-13), the first subprotocol offered (P-12).
+fn switching(headers: &[httparse::Header<'_>]) -> Vec<u8> {
+    let key = http::value(headers, "Sec-WebSocket-Key").unwrap_or_default();
+    let mut response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n",
+        accept(&key)
     )
-    .into_bytes()
+    .into_bytes();
+    let offer = http::value(headers, "Sec-WebSocket-Protocol");
+    if let Some(first) = offer.as_deref().and_then(|offer| http::list(offer).next()) {
+        response.extend_from_slice(b"Sec-WebSocket-Protocol: ");
+        response.extend_from_slice(first);
+        response.extend_from_slice(b"\r\n");
+    }
+    response.extend_from_slice(b"\r\n");
+    response
 }
 
-fn rejected(status: &str, body: &str) -> Progress {
-    Progress::Rejected { response: response(status, "", body) }
+/// The answer to a request that asks for no upgrade (P-10, K-13).
+fn plain(consumed: usize, method: &str, path: &str, policy: &Policy) -> Progress {
+    let status = if path == policy.path { Status::UpgradeRequired } else { Status::NotFound };
+    let headers = if status == Status::UpgradeRequired { "Upgrade: websocket\r\n" } else { "" };
+    let mut response = http::response(status, "text/plain", headers, status.line());
+    if method == "HEAD" {
+        response.truncate(response.len() - status.line().len());
+    }
+    Progress::Plain { consumed, method: method.to_owned(), path: path.to_owned(), response }
 }
 
-/// The path of a request target without its query; `None` if it is no path.
-fn path(target: &str) -> Option<&str> {
-    let path = target.split(['?', '#']).next().unwrap_or("");
-    (path.starts_with('/') && !path.starts_with("//")).then_some(path)
+fn refused(status: Status) -> Progress {
+    Progress::Rejected { response: http::plain_response(status, "text/plain", status.line()) }
 }
 
-/// 16 bytes in base 64.
-fn is_key(key: &str) -> bool {
-    let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/');
-    key.strip_suffix("==").is_some_and(|digits| digits.len() == 22 && digits.bytes().all(is_base64))
+/// The form that the reference's library gives to its refusals (P-5).
+fn invalid(status: Status, headers: &str, body: &str) -> Vec<u8> {
+    http::response(status, "text/html", headers, body)
 }
 
-/// P-7: a request without an origin comes from no browser.
-fn is_origin_allowed(fields: &Fields<'_, '_>, policy: &Policy) -> bool {
-    let Some(allowed) = &policy.allowed_origins else { return true };
-    let mut origins = fields.values("origin").peekable();
-    if origins.peek().is_none() {
-        return true;
-    }
-    origins.all(|origin| allowed.iter().any(|allowed| Some(allowed.as_str()) == origin))
-}
-
-/// Header fields by lower-case name.
-struct Fields<'a, 'h>(&'a [httparse::Header<'h>]);
-
-impl<'h> Fields<'_, 'h> {
-    /// The values of all fields of that name, trimmed; `None` for one that is no text.
-    fn values(&self, name: &str) -> impl Iterator<Item = Option<&'h str>> {
-        self.0
-            .iter()
-            .filter(move |field| field.name.eq_ignore_ascii_case(name))
-            .map(|field| std::str::from_utf8(field.value).ok().map(str::trim))
-    }
-
-    fn any(&self, name: &str) -> bool {
-        self.values(name).next().is_some()
-    }
-
-    /// The value, if the field occurs exactly once.
-    fn one(&self, name: &str) -> Option<&'h str> {
-        let mut values = self.values(name);
-        let value = values.next()??;
-        values.next().is_none().then_some(value)
-    }
-
-    /// Whether a comma-separated list holds the token.
-    fn has_token(&self, name: &str, token: &str) -> bool {
-        self.values(name)
-            .flatten()
-            .flat_map(|value| value.split(','))
-            .any(|item| item.trim().eq_ignore_ascii_case(token))
-    }
-
-    /// P-9: a missing `Host` is accepted, a malformed one is not.
-    fn is_host_sound(&self) -> bool {
-        let legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(&byte);
-        self.values("host").all(|host| host.is_some_and(|host| !host.is_empty() && host.bytes().all(legal)))
-    }
-
-    /// The first subprotocol offered (P-12), if the list is in order: tokens, no duplicates.
-    fn subprotocol(&self) -> Result<Option<&'h str>, ()> {
-        let mut offered: Vec<&str> = Vec::new();
-        for value in self.values("sec-websocket-protocol") {
-            for item in value.ok_or(())?.split(',').map(str::trim) {
-                let is_token = !item.is_empty() && item.bytes().all(is_token_byte);
-                if !is_token || offered.contains(&item) {
-                    return Err(());
-                }
-                offered.push(item);
-            }
-        }
-        Ok(offered.first().copied())
-    }
-}
-
-/// RFC 9110 §5.6.2.
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
-}
+#[cfg(test)]
+mod tests;
