@@ -364,7 +364,6 @@ mod tests {
         // Adjacent gaps are one.
         assert_eq!(steps(&("**.".repeat(50_000) + "x"), &(long.clone() + "x")), (true, 0));
         // Each gap finds its run at once, and the search goes on behind it.
-        assert_eq!(steps(&("**.a.".repeat(10_000) + "b"), &(long.clone() + "b")), (true, 0));
         assert_eq!(steps(&("**.a.".repeat(10_000) + "**"), &(long.clone() + "b")), (true, 2 * 10_000));
         // A run that nearly fits everywhere: given up.
         let (matched, used) = steps(&format!("**.{}b.**", "a.".repeat(50_000)), &long);
