@@ -5,17 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Process-wide counters. Relaxed atomics: each number stands for itself.
 #[derive(Debug, Default)]
 pub struct Counters {
-    connections: AtomicU64,
     subscriptions: AtomicU64,
     active_subscriptions: AtomicU64,
 }
 
 impl Counters {
-    /// The next connection number, from 1, never reused (P-29).
-    pub fn next_connection(&self) -> u64 {
-        self.connections.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
     /// The next subscription number, from 1, never reused (P-135, K-8).
     pub fn next_subscription(&self) -> u64 {
         self.subscriptions.fetch_add(1, Ordering::Relaxed) + 1

@@ -25,10 +25,6 @@ pub const PUSH_COPY_BYTES_MAX: usize = 1_024;
 /// limit bounds it too; this bounds the time for which it holds its locks.
 pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;
 
-/// Envelopes of one core that wait for locks. Only prepared transactions hold locks over
-/// messages, and each connection waits with one flight at most.
-pub const LOCK_WAITERS_MAX: usize = 1 << 20;
-
 /// Cores of one server. Far above any machine it runs on; an id has 16 bits.
 pub const CORES_MAX: usize = 1_024;
 

@@ -76,7 +76,6 @@ impl Core {
                     return None;
                 }
                 let requires_login = self.gate.requires_login();
-                self.counters.next_connection();
                 self.frame(conn, out, |out| protocol::welcome(out, now.unix_ms, requires_login));
                 Some(consumed)
             }

@@ -6,13 +6,13 @@
 
 use super::{Posts, Shard};
 use crate::base::ids::BucketId;
-use crate::base::limits::LOCK_WAITERS_MAX;
 use crate::base::time::Now;
 use crate::message::{Key, Op, Origin, Prepare, Request, Step, Target, Verb};
 use crate::txn::{Intent, conflict};
 use std::collections::VecDeque;
 
-/// Envelopes in order of arrival.
+/// Envelopes in order of arrival: at most one flight per connection, whose length is bounded
+/// (`PIPELINE_REQUESTS_MAX`), and one prepare per running transaction.
 #[derive(Default)]
 pub(super) struct Waiting(VecDeque<Waiter>);
 
@@ -41,8 +41,6 @@ impl Waiting {
     }
 
     fn push(&mut self, envelope: Envelope, intents: Vec<Intent>) {
-        // Each connection waits with one flight of bounded length; see the constant.
-        assert!(self.0.len() < LOCK_WAITERS_MAX, "more waiters than connections can have");
         self.0.push_back(Waiter { envelope, intents });
     }
 }
