@@ -13,20 +13,70 @@ mod script;
 #[path = "../sim/shop.rs"]
 mod shop;
 
+mod auth;
+mod connection;
+mod envelope;
+mod routing;
+mod rules;
+mod setups;
+mod store;
+mod subscriptions;
+mod transactions;
 mod walkthrough;
 
+use client::Client;
 use cluster::{Cluster, Schedule};
-use noex_server::node::Settings;
+use noex_server::node::{Census, Settings, ShardCensus};
 use script::Stage;
+
+/// The sizes of servers on which everything is tried.
+pub(crate) const CORES: [u16; 3] = [1, 2, 5];
 
 /// Plays the same script on servers of 1, 2 and 5 cores, with the named clients on different ones.
 pub(crate) fn play(settings: fn(u16) -> Settings, clients: &[&str], script: &str) {
-    for cores in [1, 2, 5] {
-        let cluster = Cluster::new(&settings(cores), cores, Schedule::Prompt, 1);
-        let mut stage = Stage::new(cluster);
+    play_with(settings, clients, |stage| stage.play(script));
+}
+
+/// The same for what is more than a script.
+pub(crate) fn play_with(settings: fn(u16) -> Settings, clients: &[&str], act: impl Fn(&mut Stage)) {
+    for cores in CORES {
+        let mut stage = Stage::new(prompt(&settings(cores), cores));
         for (at, name) in clients.iter().enumerate() {
             stage.enter(name, at % usize::from(cores));
         }
-        stage.play(script);
+        act(&mut stage);
+        stage.leave();
+        assert_nothing_left(&stage.cluster);
+    }
+}
+
+/// A server on which everything happens at once.
+pub(crate) fn prompt(settings: &Settings, cores: u16) -> Cluster {
+    Cluster::new(settings, cores, Schedule::Prompt, 1)
+}
+
+/// Sends one message and returns the text of the one that comes back; empty if none does.
+pub(crate) fn ask(cluster: &mut Cluster, client: &Client, text: &str) -> String {
+    let before = cluster.links[client.link].to_client.len();
+    client.send(cluster, text);
+    cluster.settle();
+    let bytes = &cluster.links[client.link].to_client[before..];
+    if bytes.is_empty() {
+        return String::new();
+    }
+    let (head, len) = match bytes[1] {
+        126 => (4, usize::from(u16::from_be_bytes([bytes[2], bytes[3]]))),
+        127 => (10, bytes.len() - 10),
+        short => (2, usize::from(short)),
+    };
+    assert_eq!(bytes.len(), head + len, "one message comes back");
+    String::from_utf8(bytes[head..].to_vec()).expect("the server sends UTF-8")
+}
+
+/// Everybody has left: no session, lock, waiter, live query or pattern is kept, on any core.
+pub(crate) fn assert_nothing_left(cluster: &Cluster) {
+    for census in cluster.census() {
+        let shard = ShardCensus { records: census.shard.records, ..ShardCensus::default() };
+        assert_eq!(census, Census { shard, ..Census::default() });
     }
 }

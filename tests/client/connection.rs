@@ -1,0 +1,201 @@
+//! How connections begin, misbehave and end; nothing is left of them.
+
+use crate::client::{Client, Received, frame};
+use crate::cluster::Cluster;
+use crate::{CORES, assert_nothing_left, prompt, setups};
+use serde_json::json;
+
+/// Plays on every size of server; at the end everybody leaves, and nothing may be left.
+fn on_all(act: impl Fn(&mut Cluster)) {
+    for cores in CORES {
+        let settings = setups::limited(cores, |limits| limits.payload_bytes_max = 1_000);
+        let mut cluster = prompt(&settings, cores);
+        act(&mut cluster);
+        for link in 0..cluster.links.len() {
+            cluster.end(link);
+        }
+        cluster.settle();
+        assert_nothing_left(&cluster);
+    }
+}
+
+fn closed(code: u16, reason: &str) -> Received {
+    Received::Close(Some(code), reason.to_owned())
+}
+
+// P-19…P-22, P-13, P-161: what each violation is told, and that others do not notice
+#[test]
+fn violations() {
+    let unmasked = b"\x81\x02{}".to_vec();
+    let mut reserved = frame(0x81, b"{}");
+    reserved[0] |= 0x40;
+    let too_big = frame(0x81, &[b' '; 1_001]);
+    for (bytes, goodbye) in [
+        (frame(0x82, b"\x00\x01"), closed(1003, "binary_not_supported")),
+        (frame(0x82, b""), closed(1003, "binary_not_supported")),
+        (too_big[..20].to_vec(), closed(1009, "")),
+        (frame(0x81, b"\"\xc3\x28\""), closed(1007, "")),
+        (unmasked, closed(1002, "")),
+        (reserved, closed(1002, "")),
+        (frame(0x83, b"x"), closed(1002, "")),
+        (frame(0x89, &[0; 126]), closed(1002, "")),
+        (frame(0x80, b"x"), closed(1002, "")),
+        (frame(0x88, b"\x03"), closed(1002, "")),
+    ] {
+        on_all(|cluster| {
+            let mut other = Client::welcomed(cluster, 0);
+            let mut client = Client::welcomed(cluster, 0);
+            client.send_raw(cluster, &bytes);
+            cluster.settle();
+            assert_eq!(client.receive(cluster), [closed_of(&goodbye)], "{bytes:?}");
+            assert!(cluster.server_has_ended(client.link));
+            other.send(cluster, r#"{"id":1,"type":"store.count","bucket":"u"}"#);
+            cluster.settle();
+            assert_eq!(other.json(cluster), [json!({"id":1,"type":"result","data":0})]);
+        });
+    }
+}
+
+fn closed_of(goodbye: &Received) -> Received {
+    match goodbye {
+        Received::Close(code, reason) => Received::Close(*code, reason.clone()),
+        _ => unreachable!("a goodbye is a close"),
+    }
+}
+
+// P-20: exactly the limit is accepted, also in fragments; P-18, P-23
+#[test]
+fn limits_fragments_and_pings() {
+    on_all(|cluster| {
+        let mut client = Client::welcomed(cluster, 0);
+        let request = r#"{"id":1,"type":"store.count","bucket":"u"}"#;
+        let padded = format!("{request:<1000}");
+        client.send(cluster, &padded);
+        let (left, right) = padded.as_bytes().split_at(500);
+        client.send_raw(cluster, &frame(0x01, left));
+        client.send_raw(cluster, &frame(0x89, b"are you there?"));
+        client.send_raw(cluster, &frame(0x80, right));
+        client.send_raw(cluster, &frame(0x8a, b"unasked"));
+        cluster.settle();
+        let count = || Received::Json(json!({"id":1,"type":"result","data":0}));
+        assert_eq!(client.receive(cluster), [count(), Received::Pong(b"are you there?".to_vec()), count()]);
+    });
+}
+
+// P-162, P-165, P-166: a close is answered alike; what came before it is executed, what comes after is not
+#[test]
+fn closes() {
+    on_all(|cluster| {
+        let mut client = Client::welcomed(cluster, 0);
+        for key in ["a", "b", "c"] {
+            client.send(
+                cluster,
+                &format!(r#"{{"id":1,"type":"store.insert","bucket":"k","data":{{"k":"{key}"}}}}"#),
+            );
+            client.send(
+                cluster,
+                &format!(r#"{{"id":1,"type":"store.insert","bucket":"u","data":{{"name":"{key}"}}}}"#),
+            );
+        }
+        client.send_raw(cluster, &frame(0x88, b"\x0b\xb8bye"));
+        client.send(cluster, r#"{"id":1,"type":"store.insert","bucket":"k","data":{"k":"late"}}"#);
+        cluster.settle();
+        let received = client.receive(cluster);
+        assert_eq!(received.last(), Some(&closed(3000, "bye")));
+        cluster.end(client.link);
+        let mut reader = Client::welcomed(cluster, 0);
+        for bucket in ["k", "u"] {
+            reader.send(cluster, &format!(r#"{{"id":2,"type":"store.count","bucket":"{bucket}"}}"#));
+        }
+        cluster.settle();
+        let three = json!({"id":2,"type":"result","data":3});
+        assert_eq!(reader.json(cluster), [three.clone(), three]);
+        reader.send_raw(cluster, &frame(0x88, b""));
+        cluster.settle();
+        assert_eq!(reader.receive(cluster), [Received::Close(None, String::new())]);
+    });
+}
+
+// P-163: a peer that does not end its side after our Close is dropped
+#[test]
+fn a_lingering_peer_is_dropped() {
+    on_all(|cluster| {
+        let client = Client::welcomed(cluster, 0);
+        client.send_raw(cluster, &frame(0x82, b"x"));
+        cluster.settle();
+        assert!(!cluster.is_closed(client.link));
+        cluster.advance(30_000);
+        assert!(cluster.is_closed(client.link));
+    });
+}
+
+// P-4, P-10, K-13, P-24: HTTP that is no upgrade, and frames right behind one
+#[test]
+fn upgrades() {
+    on_all(|cluster| {
+        for (request, answer) in [
+            ("GET / HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 426 "),
+            ("GET /x HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 404 "),
+            ("nonsense\r\n\r\n", "HTTP/1.1 400 "),
+            ("GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", ""),
+        ] {
+            let link = cluster.connect(0);
+            cluster.send(link, request.as_bytes());
+            cluster.settle();
+            let sent = String::from_utf8(cluster.links[link].to_client.clone()).expect("HTTP");
+            assert!(sent.starts_with(answer) && sent.is_empty() == answer.is_empty(), "{request}: {sent}");
+            assert!(cluster.server_has_ended(link));
+        }
+        let mut eager = Client::connect(cluster, 0);
+        eager.send(cluster, r#"{"id":1,"type":"store.count","bucket":"u"}"#);
+        cluster.settle();
+        let received = eager.json(cluster);
+        assert_eq!(received[0]["type"], "welcome");
+        assert_eq!(received[1], json!({"id":1,"type":"result","data":0}));
+    });
+}
+
+// P-121, P-122: answers in the order of the requests, whatever cores they go to
+#[test]
+fn pipelining() {
+    on_all(|cluster| {
+        let mut client = Client::welcomed(cluster, 0);
+        let buckets = ["k", "u", "n", "u", "u", "t"];
+        for id in 0..3_000 {
+            let bucket = buckets[cluster.random.below(buckets.len())];
+            match id % 7 {
+                0 => client.send(cluster, &format!(r#"{{"id":{id},"type":"no.such"}}"#)),
+                1 => client.send(cluster, &format!(r#"{{"id":{id},"type":"store.transaction","operations":[{{"op":"count","bucket":"u"}},{{"op":"count","bucket":"k"}}]}}"#)),
+                2 => client.send(cluster, &format!(r#"{{"id":{id},"type":"store.unsubscribe","subscriptionId":"sub-1"}}"#)),
+                3 => client.send(cluster, r#"{"type":"pong","timestamp":1}"#),
+                _ => client.send(cluster, &format!(r#"{{"id":{id},"type":"store.count","bucket":"{bucket}"}}"#)),
+            }
+        }
+        cluster.settle();
+        let ids: Vec<u64> = client.json(cluster).iter().filter_map(|answer| answer["id"].as_u64()).collect();
+        let expected: Vec<u64> = (0..3_000).filter(|id| id % 7 != 3).collect();
+        assert_eq!(ids, expected);
+    });
+}
+
+// P-122: a login is in force for the very next message
+#[test]
+fn a_login_counts_for_what_follows_at_once() {
+    for cores in CORES {
+        let mut cluster = prompt(&setups::guarded(cores), cores);
+        let mut client = Client::welcomed(&mut cluster, 0);
+        for text in [
+            r#"{"id":1,"type":"store.count","bucket":"k"}"#,
+            r#"{"id":2,"type":"auth.login","token":"ann-token"}"#,
+            r#"{"id":3,"type":"store.count","bucket":"k"}"#,
+            r#"{"id":4,"type":"store.count","bucket":"u"}"#,
+            r#"{"id":5,"type":"auth.logout"}"#,
+            r#"{"id":6,"type":"store.count","bucket":"k"}"#,
+        ] {
+            client.send(&mut cluster, text);
+        }
+        cluster.settle();
+        let kinds: Vec<_> = client.json(&cluster).iter().map(|answer| answer["type"].clone()).collect();
+        assert_eq!(kinds, ["error", "result", "result", "result", "result", "error"]);
+    }
+}
