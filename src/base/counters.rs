@@ -18,11 +18,8 @@ impl Counters {
     /// Takes one of `max` places for active subscriptions; false if all are taken. Holds
     /// under concurrent calls (P-120).
     pub fn reserve_subscription(&self, max: u64) -> bool {
-        let taken = self.active_subscriptions.fetch_add(1, Ordering::Relaxed);
-        if taken >= max {
-            self.release_subscription();
-        }
-        taken < max
+        let one_more = |taken| (taken < max).then_some(taken + 1);
+        self.active_subscriptions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).is_ok()
     }
 
     /// Gives a place back.

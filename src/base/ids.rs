@@ -23,7 +23,7 @@ impl fmt::Display for CoreId {
 }
 
 /// A connection of one core: a slot and the generation of its tenant.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct ConnId {
     /// Position in the core's table of sessions.
     pub slot: u32,

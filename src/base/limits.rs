@@ -13,9 +13,9 @@ pub const FRAGMENTS_MAX: usize = 16_384;
 /// sender keep its own backlog and stop reading from its connections; it never blocks.
 pub const INBOX_MESSAGES_MAX: usize = 8_192;
 
-/// Requests of one connection that are parsed but not yet answered or still waiting their
-/// turn. Beyond it the connection is not read from, and TCP pushes back on the client.
-pub const PIPELINE_REQUESTS_MAX: usize = 1_024;
+/// Messages of one connection that wait for their turn, at and above which no more is read from
+/// it, and TCP pushes back on the client.
+pub const BACKLOG_MESSAGES_MAX: usize = 1_024;
 
 /// Result bytes up to which a push is copied behind its private head instead of being
 /// sent as a second slice: a vectored write costs up to 20 % more than one slice.
@@ -24,6 +24,26 @@ pub const PUSH_COPY_BYTES_MAX: usize = 1_024;
 /// Operations of one transaction. The whole list is in one message, so that the transport's
 /// limit bounds it too; this bounds the time for which it holds its locks.
 pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;
+
+/// Bytes of all results of one transaction on one core. Ten thousand reads of a large bucket
+/// would otherwise ask for more than there is memory.
+pub const TRANSACTION_RESULT_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// Requests of one connection that execute together, for one core. Enough to hide the way
+/// there and back; each may have a large answer.
+pub const FLIGHT_REQUESTS_MAX: usize = 128;
+
+/// Bytes of those requests.
+pub const FLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Bytes of messages of one connection that wait for their turn, at and above which no more is
+/// read from it. What one read holds may come on top.
+pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
+
+/// Unsent bytes of one connection at and above which none of its requests is served: a client
+/// that asks and does not read would otherwise fill the memory with answers. Answers that are
+/// there are neither dropped nor delayed (P-111).
+pub const UNSENT_ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Cores of one server. Far above any machine it runs on; an id has 16 bits.
 pub const CORES_MAX: usize = 1_024;

@@ -53,7 +53,7 @@ pub struct Request {
 }
 
 /// Where an answer goes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Origin {
     /// The connection's core.
     pub core: CoreId,

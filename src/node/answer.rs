@@ -15,7 +15,7 @@ impl Core {
         let Answer { conn, outcome } = answer;
         let session = self.session(conn).expect("a session outlives the requests that it sent");
         let pending = session.flight.land();
-        let may_subscribe = session.is_open();
+        let is_open = session.is_open();
         match outcome {
             Outcome::Data(json) => {
                 self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
@@ -27,10 +27,6 @@ impl Core {
                 let expose = self.settings.expose_error_details;
                 self.frame(conn, out, |out| protocol::error(out, pending.id, &fault, expose));
             }
-            Outcome::Subscribed { live, .. } if !may_subscribe => {
-                self.decline(Watched::Query(from, live), out)
-            }
-            Outcome::Watching { live } if !may_subscribe => self.decline(Watched::Pattern(live), out),
             Outcome::Subscribed { live, body } => {
                 let body: LocalBody = Rc::new(body);
                 let id = self.begin_subscription(conn, Watched::Query(from, live));
@@ -43,6 +39,10 @@ impl Core {
                 self.result(conn, pending.id, out, |out| protocol::watching(out, id));
             }
         }
+        if !is_open {
+            // Whatever was subscribed to meanwhile ends with its answer (P-49, P-168).
+            self.end_subscriptions(conn, out);
+        }
         let session = self.session(conn).expect("answering does not end a session");
         if session.flight.is_empty() && (!session.backlog.is_empty() || !session.is_open()) {
             self.closing.ready(conn);
@@ -54,12 +54,6 @@ impl Core {
         let session = self.session(conn).expect("the caller has it");
         session.subscriptions.push(Subscription { id, watched });
         id
-    }
-
-    /// A subscription came into being for a connection that has ended meanwhile.
-    fn decline(&mut self, watched: Watched, out: &mut Outbox) {
-        self.counters.release_subscription();
-        self.post_leave(watched, out);
     }
 
     /// Ends a subscription that is off its session's list: no push follows, its place is free.

@@ -7,11 +7,15 @@ use crate::base::time::Now;
 use crate::protocol;
 use crate::session::Stage;
 use crate::wire::{self, CloseCode};
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
 
 /// How long a peer may take to end its side after our Close frame, milliseconds (P-163
 /// allows up to 30 s; a living peer needs one round trip).
 const LINGER_MS: u64 = 2_000;
+
+/// How long a peer may take to read what is unsent when we end our side, milliseconds.
+const LAST_BYTES_MS: u64 = 5_000;
 
 /// How long a connection's last requests may take when the server stops, milliseconds (P-170).
 const LAST_REQUESTS_MS: u64 = 5_000;
@@ -19,11 +23,12 @@ const LAST_REQUESTS_MS: u64 = 5_000;
 /// What ends when.
 #[derive(Default)]
 pub(super) struct Closing {
-    /// Connections to drop at a monotonic time, in order of their time but for the few
-    /// that finish their last requests.
-    deadlines: VecDeque<(u64, ConnId)>,
+    /// Connections to drop at a monotonic time, earliest first.
+    deadlines: BinaryHeap<Reverse<(u64, ConnId)>>,
     /// Connections that have something to serve, or to end, now that their answers are in.
     ready: VecDeque<ConnId>,
+    /// Connections past their upgrade whose socket is there.
+    websockets: usize,
     stop: Stop,
 }
 
@@ -48,6 +53,11 @@ impl Closing {
         matches!(self.stop, Stop::Forced | Stop::Stopped)
     }
 
+    /// A connection has been upgraded.
+    pub(super) fn count_websocket(&mut self) {
+        self.websockets += 1;
+    }
+
     pub(super) fn ready(&mut self, conn: ConnId) {
         self.ready.push_back(conn);
     }
@@ -57,7 +67,7 @@ impl Closing {
     }
 
     fn drop_at(&mut self, at_ms: u64, conn: ConnId, out: &mut Outbox) {
-        self.deadlines.push_back((at_ms, conn));
+        self.deadlines.push(Reverse((at_ms, conn)));
         out.push(Output::WakeAt(at_ms));
     }
 }
@@ -75,13 +85,17 @@ impl Core {
         session.stage = Stage::Closing;
         self.end_subscriptions(conn, out);
         out.push(Output::Finish(conn));
-        self.closing.drop_at(now.mono_ms + LINGER_MS, conn, out);
+        self.closing.drop_at(now.mono_ms + LAST_BYTES_MS, conn, out);
     }
 
     /// The socket is gone. Requests that were received complete are still executed (P-165).
     pub(super) fn closed(&mut self, conn: ConnId, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
         session.stage = Stage::Gone;
+        session.unsent_bytes = 0; // nobody will read it, and what waits for that may go on
+        if std::mem::take(&mut session.is_websocket) {
+            self.closing.websockets -= 1;
+        }
         self.end_subscriptions(conn, out);
         self.closing.ready(conn);
     }
@@ -100,21 +114,29 @@ impl Core {
 
     /// Time has passed: who has lingered too long is dropped.
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) {
-        let is_due = |at_ms: &u64| *at_ms <= now.mono_ms;
-        let mut later = VecDeque::new();
-        for (at_ms, conn) in std::mem::take(&mut self.closing.deadlines) {
-            if !is_due(&at_ms) {
-                later.push_back((at_ms, conn));
-            } else if self.session(conn).is_some_and(|session| !matches!(session.stage, Stage::Gone)) {
+        while let Some(Reverse((at_ms, conn))) = self.closing.deadlines.peek().copied() {
+            if at_ms > now.mono_ms {
+                out.push(Output::WakeAt(at_ms));
+                break;
+            }
+            self.closing.deadlines.pop();
+            if self.session(conn).is_some_and(|session| !matches!(session.stage, Stage::Gone)) {
                 out.push(Output::Drop(conn));
             }
         }
-        if let Some(next) = later.iter().map(|(at_ms, _)| *at_ms).min() {
-            out.push(Output::WakeAt(next));
-        }
-        self.closing.deadlines = later;
         if let Stop::Grace { until_ms } = self.closing.stop {
-            if is_due(&until_ms) { self.force(now, out) } else { out.push(Output::WakeAt(until_ms)) }
+            if until_ms <= now.mono_ms { self.force(now, out) } else { out.push(Output::WakeAt(until_ms)) }
+        }
+    }
+
+    /// What follows from bytes having left: a client that has caught up is served again, and a
+    /// peer that has been sent its Close is given the time to answer it.
+    pub(super) fn after_sent(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        if matches!(session.stage, Stage::Closing) && session.unsent_bytes == 0 {
+            self.closing.drop_at(now.mono_ms + LINGER_MS, conn, out);
+        } else if (session.paused || !session.backlog.is_empty()) && session.has_read_up() {
+            self.closing.ready(conn);
         }
     }
 
@@ -137,10 +159,13 @@ impl Core {
         out.push(Output::WakeAt(until_ms));
     }
 
-    /// Tells the shell once that everybody has left.
-    pub(super) fn report_stopped(&mut self, out: &mut Outbox) {
-        let is_over = self.closing.is_stopping() && self.sessions.is_empty();
-        if is_over && !matches!(self.closing.stop, Stop::Stopped) {
+    /// Goes on with a stop as far as it can: when the last WebSocket has left, the grace period is
+    /// over (P-172, P-173); when the last connection has, the shell is told, once.
+    pub(super) fn proceed_with_stop(&mut self, now: Now, out: &mut Outbox) {
+        if matches!(self.closing.stop, Stop::Grace { .. }) && self.closing.websockets == 0 {
+            self.force(now, out);
+        }
+        if matches!(self.closing.stop, Stop::Forced) && self.sessions.is_empty() {
             self.closing.stop = Stop::Stopped;
             out.push(Output::Stopped);
         }

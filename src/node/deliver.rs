@@ -6,30 +6,31 @@ use super::outbox::{Chunk, Outbox, Output};
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
 use crate::base::limits::PUSH_COPY_BYTES_MAX;
+use crate::base::time::Now;
 use crate::message::PushSet;
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
-use crate::session::{Session, Watched};
+use crate::session::{Hub, Session, Watched};
 use crate::wire::{self, Opcode};
 use std::rc::Rc;
 
 impl Core {
     /// New answers of live queries, all of one commit.
-    pub(super) fn push(&mut self, from: CoreId, set: PushSet, out: &mut Outbox) {
+    pub(super) fn push(&mut self, from: CoreId, set: PushSet, now: Now, out: &mut Outbox) {
         let mark = self.settings.limits.unsent_bytes_mark;
         let is_single = set.updates.len() == 1;
         let mut due: Vec<(SubscriptionId, ConnId, LocalBody)> = Vec::new();
+        let mut expired = Vec::new();
         for (live, body) in set.updates {
             let body: LocalBody = Rc::new(body);
             let Some((before, subscribers)) = self.hub.update((from, live), Rc::clone(&body)) else {
                 continue;
             };
-            for subscriber in subscribers {
+            for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
                 let conn = subscriber.conn;
                 let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
-                if subscriber.stale.is_some() {
-                    continue;
-                }
-                if session.unsent_bytes >= mark {
+                if session.has_expired(now.unix_ms) {
+                    expired.push(conn);
+                } else if session.unsent_bytes >= mark {
                     subscriber.stale = Some(before);
                     session.stale_subscriptions += 1;
                 } else if is_single {
@@ -46,46 +47,63 @@ impl Core {
                 send(session, conn, QUERY_HEAD, id, &body, out);
             }
         }
+        self.end_expired(&expired, out);
     }
 
     /// An event, for the subscribers of the patterns that it matches, in their order (P-129).
-    pub(super) fn event(&mut self, patterns: &[LiveId], body: Body, out: &mut Outbox) {
+    pub(super) fn event(&mut self, patterns: &[LiveId], body: Body, now: Now, out: &mut Outbox) {
         let mark = self.settings.limits.unsent_bytes_mark;
         let body: LocalBody = Rc::new(body);
-        for pattern in patterns {
-            for subscriber in self.hub.pattern(*pattern) {
-                let conn = subscriber.conn;
-                let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
-                if session.unsent_bytes >= mark {
-                    session.events_dropped += 1; // K-5: events are not state and cannot be conflated
-                } else {
-                    send(session, conn, EVENT_HEAD, subscriber.id, &body, out);
-                }
+        let mut expired = Vec::new();
+        for subscriber in patterns.iter().flat_map(|pattern| self.hub.pattern(*pattern)) {
+            let conn = subscriber.conn;
+            let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
+            if session.has_expired(now.unix_ms) {
+                expired.push(conn);
+            } else if session.unsent_bytes >= mark {
+                session.events_dropped += 1; // K-5: events are not state and cannot be conflated
+            } else {
+                send(session, conn, EVENT_HEAD, subscriber.id, &body, out);
             }
         }
+        self.end_expired(&expired, out);
     }
 
     /// The operating system has taken bytes: a client that has caught up gets the current
     /// answer of every query that went stale meanwhile, if it differs from what it has (K-4).
-    pub(super) fn sent(&mut self, conn: ConnId, bytes: u64, out: &mut Outbox) {
+    pub(super) fn sent(&mut self, conn: ConnId, bytes: u64, now: Now, out: &mut Outbox) {
         let mark = self.settings.limits.unsent_bytes_mark;
         let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { return };
         session.unsent_bytes =
             session.unsent_bytes.checked_sub(bytes).expect("only what was handed over can be sent");
         if session.stale_subscriptions > 0 && session.unsent_bytes < mark {
-            catch_up(session, conn, &mut self.hub, mark, out);
+            if session.has_expired(now.unix_ms) {
+                self.end_subscriptions(conn, out);
+            } else {
+                catch_up(session, conn, &mut self.hub, mark, out);
+            }
         }
+        self.after_sent(conn, now, out);
+    }
+
+    /// nothing is pushed on behalf of a session that has expired, even if its client is
+    /// silent; its subscriptions end.
+    fn end_expired(&mut self, conns: &[ConnId], out: &mut Outbox) {
+        conns.iter().for_each(|conn| self.end_subscriptions(*conn, out));
     }
 }
 
-fn catch_up(session: &mut Session, conn: ConnId, hub: &mut crate::session::Hub, mark: u64, out: &mut Outbox) {
-    for at in 0..session.subscriptions.len() {
+fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: &mut Outbox) {
+    let count = session.subscriptions.len();
+    let from = session.catch_up_from as usize;
+    for at in (from..from + count).map(|at| at % count) {
         let subscription = session.subscriptions[at];
         let Watched::Query(core, live) = subscription.watched else { continue };
         let (latest, subscriber) =
             hub.query_mut((core, live), subscription.id).expect("the session's list and the hub agree");
         let Some(delivered) = subscriber.stale else { continue };
         if session.unsent_bytes >= mark {
+            session.catch_up_from = u32::try_from(at).expect("fewer than 2^32 subscriptions");
             return;
         }
         subscriber.stale = None;

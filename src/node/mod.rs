@@ -99,6 +99,8 @@ pub struct Census {
     pub transactions: usize,
     /// Whether anybody on this core subscribes to anything.
     pub has_subscribers: bool,
+    /// Places for subscriptions that are taken, in the whole process.
+    pub active_subscriptions: u64,
     /// The data half.
     pub shard: ShardCensus,
 }
@@ -153,14 +155,15 @@ impl Node {
         match input {
             Input::Accepted => self.core.accept(out),
             Input::Bytes(conn, bytes) => self.receive(conn, bytes, now, out),
-            Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, out),
+            Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
             Input::Tick => self.core.tick(now, out),
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }
         self.settle(now, out);
-        self.core.report_stopped(out);
+        self.core.proceed_with_stop(now, out);
+        self.settle(now, out);
     }
 
     /// What is left.
@@ -169,6 +172,7 @@ impl Node {
             sessions: self.core.sessions.len(),
             transactions: self.core.coordinators.len(),
             has_subscribers: !self.core.hub.is_empty(),
+            active_subscriptions: self.core.counters.active_subscriptions(),
             shard: self.core.shard.census(),
         }
     }
@@ -198,8 +202,8 @@ impl Core {
             Mail::Decide { txn, commit } => self.shard.decide(txn, commit, now, &mut posts),
             Mail::Leave(leave) => self.shard.leave(from, leave),
             Mail::Answer(answer) => self.answer(from, answer, out),
-            Mail::Push(set) => self.push(from, set, out),
-            Mail::Event { patterns, body } => self.event(&patterns, body, out),
+            Mail::Push(set) => self.push(from, set, now, out),
+            Mail::Event { patterns, body } => self.event(&patterns, body, now, out),
             Mail::Vote(vote) => self.vote(vote, out),
         }
         for (to, mail) in posts.drain(..) {

@@ -46,6 +46,7 @@ impl Node {
         if let Some(session) = self.core.session(conn) {
             session.decoder = decoder;
         }
+        self.core.throttle(conn, out);
     }
 }
 
@@ -68,6 +69,8 @@ impl Core {
             Progress::Incomplete => None,
             Progress::Accepted { response, consumed } => {
                 session.stage = Stage::Ready;
+                session.is_websocket = true;
+                self.closing.count_websocket();
                 session.unsent_bytes += response.len() as u64;
                 out.frames(conn).extend_from_slice(&response);
                 if self.closing.is_stopping() {

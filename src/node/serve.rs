@@ -20,27 +20,32 @@ impl Node {
     /// Takes one text message: serves it, or keeps it until those before it are answered.
     pub(super) fn text(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) {
         let Some(session) = self.core.session(conn) else { return };
-        if session.is_idle() {
+        let is_clogged = session.is_clogged();
+        if session.is_idle() && !is_clogged {
             let served = self.serve(conn, text, now, out);
             debug_assert!(served, "nothing is ahead of it");
             return;
         }
         // Reading a message unescapes it in place: what may have to wait is copied first.
         let copy: Box<[u8]> = (&*text).into();
-        if session.backlog.is_empty() {
+        if session.backlog.is_empty() && !is_clogged {
             if self.serve(conn, text, now, out) {
                 return;
             }
         } else if self.take_pong(text) {
             return;
         }
-        self.core.keep(conn, copy, out);
+        if let Some(session) = self.core.session(conn) {
+            session.backlog.push(copy);
+        }
+        self.core.throttle(conn, out);
     }
 
     /// Serves what waits, as far as it goes.
     pub(super) fn serve_backlog(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
         while let Some(session) = self.core.session(conn)
-            && let Some(mut text) = session.backlog.pop_front()
+            && !session.is_clogged()
+            && let Some(mut text) = session.backlog.pop()
         {
             if session.flight.is_empty() {
                 self.serve(conn, &mut text, now, out);
@@ -49,7 +54,7 @@ impl Node {
             let mut attempt = text.clone();
             if !self.serve(conn, &mut attempt, now, out) {
                 let session = self.core.session(conn).expect("serving does not end a session");
-                session.backlog.push_front(text);
+                session.backlog.put_back(text);
                 break;
             }
         }
@@ -58,9 +63,10 @@ impl Node {
 
     /// Serves one message unless it has to wait, which changes nothing. False = it has to.
     fn serve(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) -> bool {
+        let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let document = self.parser.parse(text);
         match protocol::parse(&document) {
-            Ok(Incoming::Request(envelope)) => self.core.request(conn, &envelope, now, out),
+            Ok(Incoming::Request(envelope)) => self.core.request(conn, &envelope, bytes, now, out),
             // P-44; the heartbeat (01 §11) will take note of it here.
             Ok(Incoming::Pong { .. }) => true,
             Err(fault) => self.core.refuse(conn, NO_ID, &fault, out),
@@ -76,11 +82,18 @@ impl Node {
 
 impl Core {
     /// Sends a request on its way, or answers it, unless it has to wait.
-    fn request(&mut self, conn: ConnId, envelope: &Envelope<'_, '_>, now: Now, out: &mut Outbox) -> bool {
+    fn request(
+        &mut self,
+        conn: ConnId,
+        envelope: &Envelope<'_, '_>,
+        bytes: u32,
+        now: Now,
+        out: &mut Outbox,
+    ) -> bool {
         let id = envelope.id;
         match self.plan(conn, envelope, now) {
             Ok(Plan::One { core, op }) => {
-                let pending = Pending { id, due: due(&op) };
+                let pending = Pending { id, due: due(&op), bytes };
                 let target = Target::Core(core);
                 let Some(session) = self.session(conn) else { return true };
                 if !session.flight.admits(target) {
@@ -99,7 +112,7 @@ impl Core {
                 if !session.flight.admits(Target::Transaction) {
                     return false;
                 }
-                session.flight.depart(Target::Transaction, Pending { id, due: Due::Data });
+                session.flight.depart(Target::Transaction, Pending { id, due: Due::Data, bytes });
                 self.coordinate(conn, steps, out);
                 true
             }
@@ -234,14 +247,14 @@ impl Core {
     }
 
     /// Puts another identity, or none, in place. What the old one subscribed to ends with it
-    /// (A-37, S-158), unless the user stays the same.
+    /// (A-37, S-158), unless the user stays the same or anybody may subscribe.
     fn replace_identity(&mut self, conn: ConnId, identity: Option<Rc<Identity>>, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
         let user =
             |identity: &Option<Rc<Identity>>| identity.as_ref().map(|identity| identity.user_id.clone());
-        let ends = session.identity.is_some() && user(&session.identity) != user(&identity);
+        let changes = session.identity.is_some() && user(&session.identity) != user(&identity);
         session.identity = identity;
-        if ends {
+        if changes && self.gate.requires_login() {
             self.end_subscriptions(conn, out);
         }
     }
@@ -267,10 +280,9 @@ impl Core {
         self.frame(conn, out, |out| protocol::result_with(out, id, data));
     }
 
-    /// Keeps a message that has to wait. A client that floods is not read from for a while.
-    fn keep(&mut self, conn: ConnId, text: Box<[u8]>, out: &mut Outbox) {
+    /// Stops reading from a client that floods us, with messages or by not reading its answers.
+    pub(super) fn throttle(&mut self, conn: ConnId, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
-        session.backlog.push_back(text);
         if session.is_flooded() && !session.paused {
             session.paused = true;
             out.push(Output::Pause(conn));

@@ -69,6 +69,11 @@ impl LiveQueries {
         self.live.is_empty()
     }
 
+    /// Whether anybody subscribes to something of the bucket.
+    pub fn watches(&self, bucket: BucketId) -> bool {
+        self.by_bucket.contains_key(&bucket)
+    }
+
     /// One more subscriber on `core`. The answer is the state of `view`, and every later
     /// change of it yields an [`Update`] (S-136).
     pub fn subscribe(&mut self, question: Bound, view: View<'_>, core: CoreId) -> (LiveId, Body) {

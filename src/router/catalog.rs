@@ -37,18 +37,26 @@ impl Catalog {
     }
 
     /// Enters a bucket: on the pinned core, or where the hash of its name puts it.
+    ///
+    /// # Panics
+    /// If the name is taken: the configuration has been checked.
     pub fn add_bucket(&mut self, name: &str, pin: Option<CoreId>) -> Placed {
         let bucket = BucketId(u32::try_from(self.buckets.len()).expect("fewer than 2^32 buckets"));
         let by_hash = hash::stable(name.as_bytes()) % u64::from(self.cores);
         let core = pin.unwrap_or(CoreId(u16::try_from(by_hash).expect("below the number of cores")));
         let placed = Placed { bucket, core };
-        self.buckets.insert(name.into(), placed);
+        let earlier = self.buckets.insert(name.into(), placed);
+        assert!(earlier.is_none(), "bucket \"{name}\" is defined twice");
         placed
     }
 
     /// Enters a named query.
+    ///
+    /// # Panics
+    /// If the name is taken.
     pub fn add_query(&mut self, name: &str, definition: query::Definition) {
-        self.queries.insert(name.into(), definition);
+        let earlier = self.queries.insert(name.into(), definition);
+        assert!(earlier.is_none(), "query \"{name}\" is defined twice");
     }
 
     /// The bucket of that name.

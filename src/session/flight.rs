@@ -6,7 +6,7 @@
 
 use crate::base::ids::CoreId;
 use crate::base::json::Number;
-use crate::base::limits::PIPELINE_REQUESTS_MAX;
+use crate::base::limits::{FLIGHT_BYTES_MAX, FLIGHT_REQUESTS_MAX};
 use std::collections::VecDeque;
 
 /// Where a request executes.
@@ -25,6 +25,8 @@ pub struct Pending {
     pub id: Number,
     /// What the answer brings.
     pub due: Due,
+    /// Length of its message.
+    pub bytes: u32,
 }
 
 /// What an answer brings besides itself.
@@ -41,6 +43,7 @@ pub enum Due {
 pub struct Flight {
     target: Option<Target>,
     pending: VecDeque<Pending>,
+    bytes: usize,
 }
 
 impl Flight {
@@ -54,13 +57,15 @@ impl Flight {
         self.pending.is_empty()
             || (self.target == Some(target)
                 && target != Target::Transaction
-                && self.pending.len() < PIPELINE_REQUESTS_MAX)
+                && self.pending.len() < FLIGHT_REQUESTS_MAX
+                && self.bytes < FLIGHT_BYTES_MAX)
     }
 
     /// Notes a request that was sent on.
     pub fn depart(&mut self, target: Target, pending: Pending) {
         debug_assert!(self.admits(target), "a request waits for those before it");
         self.target = Some(target);
+        self.bytes += pending.bytes as usize;
         self.pending.push_back(pending);
     }
 
@@ -70,6 +75,7 @@ impl Flight {
     /// If none is due: answers come one to one.
     pub fn land(&mut self) -> Pending {
         let pending = self.pending.pop_front().expect("an answer belongs to a request");
+        self.bytes -= pending.bytes as usize;
         if self.pending.is_empty() && self.pending.capacity() > KEPT_CAPACITY {
             self.pending = VecDeque::new();
         }
@@ -96,7 +102,7 @@ mod tests {
         // P-121, P-122
         let mut flight = Flight::default();
         let (a, b) = (Target::Core(CoreId(0)), Target::Core(CoreId(1)));
-        let pending = Pending { id: Number::Signed(1), due: Due::Data };
+        let pending = Pending { id: Number::Signed(1), due: Due::Data, bytes: 10 };
         assert!(flight.admits(a) && flight.admits(Target::Transaction));
         flight.depart(a, pending);
         assert!(flight.admits(a) && !flight.admits(b) && !flight.admits(Target::Transaction));

@@ -13,14 +13,16 @@ use std::collections::BTreeMap;
 #[derive(Default)]
 pub struct Hub {
     queries: BTreeMap<(CoreId, LiveId), Watchers>,
-    patterns: BTreeMap<LiveId, Vec<Subscriber>>,
+    patterns: BTreeMap<LiveId, Subscribers>,
 }
 
 struct Watchers {
     latest: LocalBody,
-    /// In order of creation, which is the order of their ids.
-    subscribers: Vec<Subscriber>,
+    subscribers: Subscribers,
 }
+
+/// In order of creation, which is the order of their ids.
+type Subscribers = BTreeMap<SubscriptionId, Subscriber>;
 
 /// One subscription as the hub sees it.
 #[derive(Clone, Copy, Debug)]
@@ -43,14 +45,16 @@ impl Hub {
         id: SubscriptionId,
     ) {
         let subscriber = Subscriber { conn, id, stale: None };
-        let watchers =
-            self.queries.entry(query).or_insert_with(|| Watchers { latest: answer, subscribers: Vec::new() });
-        watchers.subscribers.push(subscriber);
+        let watchers = self
+            .queries
+            .entry(query)
+            .or_insert_with(|| Watchers { latest: answer, subscribers: Subscribers::new() });
+        watchers.subscribers.insert(id, subscriber);
     }
 
     /// Enters a subscriber to a live pattern.
     pub fn add_pattern(&mut self, pattern: LiveId, conn: ConnId, id: SubscriptionId) {
-        self.patterns.entry(pattern).or_default().push(Subscriber { conn, id, stale: None });
+        self.patterns.entry(pattern).or_default().insert(id, Subscriber { conn, id, stale: None });
     }
 
     /// Takes a subscriber out; whether its pushes were being withheld.
@@ -80,10 +84,14 @@ impl Hub {
 
     /// Replaces the latest answer of a live query. Returns the digest of the one before and the
     /// subscribers; `None` if the last of them has left meanwhile.
-    pub fn update(&mut self, query: (CoreId, LiveId), answer: LocalBody) -> Option<(u64, &mut [Subscriber])> {
+    pub fn update(
+        &mut self,
+        query: (CoreId, LiveId),
+        answer: LocalBody,
+    ) -> Option<(u64, impl Iterator<Item = &mut Subscriber>)> {
         let watchers = self.queries.get_mut(&query)?;
         let before = std::mem::replace(&mut watchers.latest, answer).digest();
-        Some((before, &mut watchers.subscribers))
+        Some((before, watchers.subscribers.values_mut()))
     }
 
     /// The latest answer of a live query and one of its subscribers.
@@ -93,13 +101,12 @@ impl Hub {
         id: SubscriptionId,
     ) -> Option<(&LocalBody, &mut Subscriber)> {
         let watchers = self.queries.get_mut(&query)?;
-        let at = watchers.subscribers.binary_search_by_key(&id, |subscriber| subscriber.id).ok()?;
-        Some((&watchers.latest, &mut watchers.subscribers[at]))
+        Some((&watchers.latest, watchers.subscribers.get_mut(&id)?))
     }
 
     /// The subscribers to a live pattern; none if the last has left meanwhile.
-    pub fn pattern(&self, pattern: LiveId) -> &[Subscriber] {
-        self.patterns.get(&pattern).map_or(&[], Vec::as_slice)
+    pub fn pattern(&self, pattern: LiveId) -> impl Iterator<Item = &Subscriber> {
+        self.patterns.get(&pattern).into_iter().flat_map(Subscribers::values)
     }
 
     /// Whether nobody subscribes to anything.
@@ -108,9 +115,6 @@ impl Hub {
     }
 }
 
-fn take(subscribers: &mut Vec<Subscriber>, id: SubscriptionId) -> Subscriber {
-    let at = subscribers
-        .binary_search_by_key(&id, |subscriber| subscriber.id)
-        .expect("the session's list and the hub agree");
-    subscribers.remove(at)
+fn take(subscribers: &mut Subscribers, id: SubscriptionId) -> Subscriber {
+    subscribers.remove(&id).expect("the session's list and the hub agree")
 }

@@ -1,17 +1,18 @@
 //! One connection's life: handshake, ready, closing, gone; which answers are due and
 //! which messages wait; what it subscribes to and how far its client lags behind.
 
+mod backlog;
 mod flight;
 mod hub;
 
+pub use backlog::Backlog;
 pub use flight::{Due, Flight, Pending, Target};
 pub use hub::{Hub, Subscriber};
 
 use crate::access::Identity;
 use crate::base::ids::{CoreId, LiveId, SubscriptionId};
-use crate::base::limits::PIPELINE_REQUESTS_MAX;
+use crate::base::limits::UNSENT_ANSWER_BYTES_MAX;
 use crate::wire::{Decoder, Handshake};
-use std::collections::VecDeque;
 use std::rc::Rc;
 
 /// One connection of this core.
@@ -25,17 +26,21 @@ pub struct Session {
     /// Requests that are executing.
     pub flight: Flight,
     /// Messages that wait for their turn, in order of arrival.
-    pub backlog: VecDeque<Box<[u8]>>,
+    pub backlog: Backlog,
     /// What it subscribes to, in order of creation.
     pub subscriptions: Vec<Subscription>,
     /// Bytes handed to the shell that the operating system has not taken yet.
     pub unsent_bytes: u64,
     /// Query subscriptions whose pushes were withheld.
     pub stale_subscriptions: u32,
+    /// Where the next catching-up begins, so that one busy query cannot keep the others waiting.
+    pub catch_up_from: u32,
     /// Event pushes dropped for slowness (K-5).
     pub events_dropped: u64,
     /// Whether the shell was told to stop reading.
     pub paused: bool,
+    /// Whether it has been upgraded.
+    pub is_websocket: bool,
 }
 
 /// The stages of a connection, in order.
@@ -77,12 +82,14 @@ impl Default for Session {
             decoder: Decoder::new(),
             identity: None,
             flight: Flight::default(),
-            backlog: VecDeque::new(),
+            backlog: Backlog::default(),
             subscriptions: Vec::new(),
             unsent_bytes: 0,
             stale_subscriptions: 0,
+            catch_up_from: 0,
             events_dropped: 0,
             paused: false,
+            is_websocket: false,
         }
     }
 }
@@ -91,6 +98,11 @@ impl Session {
     /// Whether the client is served and gets pushes.
     pub fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Ready)
+    }
+
+    /// Whether its identity has ended.
+    pub fn has_expired(&self, unix_ms: u64) -> bool {
+        self.identity.as_ref().is_some_and(|identity| identity.is_expired(unix_ms))
     }
 
     /// Whether answers may still be sent to the client (P-82).
@@ -103,14 +115,24 @@ impl Session {
         self.flight.is_empty() && self.backlog.is_empty()
     }
 
-    /// Whether the client has sent more than is worth keeping: time to stop reading.
-    pub fn is_flooded(&self) -> bool {
-        self.backlog.len() >= PIPELINE_REQUESTS_MAX
+    /// Whether the client has so much to read that none of its requests is served for now.
+    pub fn is_clogged(&self) -> bool {
+        self.unsent_bytes >= UNSENT_ANSWER_BYTES_MAX
     }
 
-    /// Whether enough of the flood is served to read on.
+    /// Whether it is time to stop reading: more has been sent, or asked, than is worth keeping.
+    pub fn is_flooded(&self) -> bool {
+        self.backlog.is_full() || self.is_clogged()
+    }
+
+    /// Whether enough of the flood is served and sent to read on.
     pub fn is_ebbed(&self) -> bool {
-        self.backlog.len() <= PIPELINE_REQUESTS_MAX / 2
+        self.backlog.is_half_empty() && self.has_read_up()
+    }
+
+    /// Whether the client has read enough of its answers to be served on.
+    pub fn has_read_up(&self) -> bool {
+        self.unsent_bytes <= UNSENT_ANSWER_BYTES_MAX / 2
     }
 
     /// Active subscriptions and those that are being made (P-115).

@@ -15,25 +15,59 @@ use std::collections::BTreeMap;
 /// The changes of one commit to one bucket, in the order in which they apply.
 pub(super) type Writes = SmallVec<[Write; 1]>;
 
+/// What is to be told, by core.
+type Told = BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>>;
+
 impl Shard {
     /// Makes the changes visible, all at one instant, and tells those who watch: at most one
     /// push per live query, one mail per core that has subscribers (S-145).
     ///
     /// The answer to the request has been posted before, so that it precedes the pushes (P-125).
     pub(super) fn commit(&mut self, changes: impl IntoIterator<Item = (BucketId, Writes)>, out: &mut Posts) {
-        let mut told: BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>> = BTreeMap::new();
+        let mut told = Told::new();
         for (id, writes) in changes {
+            if writes.is_empty() {
+                continue; // a transaction only looked at this bucket (S-182)
+            }
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
             let changes: SmallVec<[Change; 1]> =
                 writes.into_iter().map(|write| apply(bucket, write)).collect();
-            self.live.committed(id, &changes, View::committed(bucket), |update| {
-                for (core, _) in update.cores {
-                    told.entry(*core).or_default().push((update.live, update.answer.clone()));
-                }
-            });
+            if !self.live.watches(id) {
+                continue;
+            }
+            let untold = self.untold.entry(id).or_default();
+            let is_first = untold.is_empty();
+            untold.extend(changes);
+            if !self.locks.all().write_to(id) {
+                self.update_live(id, &mut told);
+            } else if is_first {
+                // A transaction that is undecided here may be visible on another core already: a
+                // result without it would contradict what its subscriber has seen there.
+                self.refresh_later(id);
+            }
         }
-        out.extend(told.into_iter().map(|(core, updates)| (core, Mail::Push(PushSet { updates }))));
+        post(told, out);
     }
+
+    /// Tells what could not be told while writers of the bucket were undecided.
+    pub(super) fn refresh(&mut self, id: BucketId, out: &mut Posts) {
+        let mut told = Told::new();
+        self.update_live(id, &mut told);
+        post(told, out);
+    }
+
+    fn update_live(&mut self, id: BucketId, told: &mut Told) {
+        let Some(changes) = self.untold.remove(&id) else { return };
+        self.live.committed(id, &changes, View::committed(&self.buckets[&id]), |update| {
+            for (core, _) in update.cores {
+                told.entry(*core).or_default().push((update.live, update.answer.clone()));
+            }
+        });
+    }
+}
+
+fn post(told: Told, out: &mut Posts) {
+    out.extend(told.into_iter().map(|(core, updates)| (core, Mail::Push(PushSet { updates }))));
 }
 
 fn apply(bucket: &mut Bucket, write: Write) -> Change {

@@ -14,10 +14,11 @@ use crate::base::random::Random;
 use crate::base::time::Now;
 use crate::message::{Answer, Leave, Mail, Op, Origin, Outcome, Request};
 use crate::query::Bound;
-use crate::reactive::LiveQueries;
+use crate::reactive::{Change, LiveQueries};
 use crate::rules::Engine;
 use crate::store::{Bucket, Definition, View};
 use crate::txn::Locks;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 use transaction::Prepared;
 pub use transaction::results_json;
@@ -28,10 +29,13 @@ pub struct Shard {
     /// Only the buckets that live here.
     buckets: BTreeMap<BucketId, Bucket>,
     live: LiveQueries,
+    /// Changes that the live queries of their bucket have not seen yet: none, but while a writer
+    /// of the bucket is undecided.
+    untold: BTreeMap<BucketId, SmallVec<[Change; 1]>>,
     /// Only on the core of facts and events.
     engine: Option<Engine>,
     locks: Locks,
-    /// Transactions that have voted yes and await the decision.
+    /// Transactions that have voted and await the decision.
     prepared: BTreeMap<TxnId, Prepared>,
     waiting: Waiting,
     random: Random,
@@ -61,6 +65,7 @@ impl Shard {
         Self {
             buckets: BTreeMap::new(),
             live: LiveQueries::new(random.next_u64()),
+            untold: BTreeMap::new(),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::default(),
             prepared: BTreeMap::new(),

@@ -5,6 +5,7 @@ use super::{Posts, Shard, answer, commit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{BucketId, TxnId};
 use crate::base::json::Raw;
+use crate::base::limits::TRANSACTION_RESULT_BYTES_MAX;
 use crate::base::time::Now;
 use crate::message::{Json, Key, Mail, Origin, Outcome, Prepare, Step, Target, Verb, Vote};
 use crate::store::{self, Bucket, Delta, Stamp, View};
@@ -17,7 +18,7 @@ pub(super) struct Overlay(Vec<(BucketId, Delta)>);
 /// Results by place in the client's list, and the writes that lead to them.
 type Executed = (Vec<(usize, Json)>, Overlay);
 
-/// A participant that has voted yes: it can commit without looking at anything again.
+/// A participant that has voted: after a yes it can commit without looking at anything again.
 pub(super) struct Prepared(Overlay);
 
 impl Overlay {
@@ -54,46 +55,50 @@ impl Shard {
     }
 
     /// Phase one: executes the part on an overlay, and either holds it under locks until the
-    /// decision or, as the last agent, commits it at once.
+    /// decision or, as the last agent, commits it at once. A no holds locks too: others are still
+    /// asked, and the failure that is reported must be that of one state.
     pub fn prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
         if let Some(prepare) = self.prepare_or_wait(prepare) {
-            self.run_prepare(prepare, now, out);
+            let intents = self.intents(prepare.steps.iter().map(|(_, step)| step));
+            self.run_prepare(prepare, intents, now, out);
         }
     }
 
-    pub(super) fn run_prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
+    pub(super) fn run_prepare(
+        &mut self,
+        prepare: Prepare,
+        mut intents: Vec<Intent>,
+        now: Now,
+        out: &mut Posts,
+    ) {
         let Prepare { txn, steps, commits } = prepare;
-        let mut intents = self.intents(steps.iter().map(|(_, step)| step));
-        let vote = match self.execute(steps.into_iter(), now) {
-            Ok((results, overlay)) if commits => {
-                out.push((txn.coordinator, Mail::Vote(Vote { txn, vote: Ok(results) })));
-                self.commit(overlay.into_changes(), out);
-                return;
-            }
-            Ok((results, overlay)) => {
-                // Keys that were made on the way are locked by name too.
-                for (bucket, delta) in &overlay.0 {
-                    intents.extend(delta.keys().map(|key| Intent::WriteKey(*bucket, key.clone())));
-                }
-                self.locks.take(txn, intents);
-                self.prepared.insert(txn, Prepared(overlay));
-                Ok(results)
-            }
-            Err(failure) => Err(failure),
+        let (vote, overlay) = match self.execute(steps.into_iter(), now) {
+            Ok((results, overlay)) => (Ok(results), overlay),
+            Err(failure) => (Err(failure), Overlay::default()),
         };
         out.push((txn.coordinator, Mail::Vote(Vote { txn, vote })));
+        if commits {
+            self.commit(overlay.into_changes(), out);
+            return;
+        }
+        // Keys that were made on the way are locked by name too.
+        for (bucket, delta) in &overlay.0 {
+            intents.extend(delta.keys().map(|key| Intent::WriteKey(*bucket, key.clone())));
+        }
+        self.locks.take(txn, intents);
+        self.prepared.insert(txn, Prepared(overlay));
     }
 
     /// Phase two. Those who waited for the transaction's locks run now.
     ///
     /// # Panics
-    /// If the transaction is not prepared here: a decision answers a yes.
+    /// If the transaction is not prepared here: a decision answers a prepare.
     pub fn decide(&mut self, txn: TxnId, commit: bool, now: Now, out: &mut Posts) {
-        let Prepared(overlay) = self.prepared.remove(&txn).expect("a decision answers a yes");
+        let Prepared(overlay) = self.prepared.remove(&txn).expect("a decision answers a prepare");
+        self.locks.release(txn);
         if commit {
             self.commit(overlay.into_changes(), out);
         }
-        self.locks.release(txn);
         self.resume(now, out);
     }
 
@@ -105,6 +110,7 @@ impl Shard {
     ) -> Result<Executed, (usize, Fault)> {
         let mut overlay = Overlay::default();
         let mut results = Vec::with_capacity(steps.size_hint().0);
+        let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
             let result = match bucket {
                 Ok(id) => self.step(&mut overlay, id, verb, now),
@@ -113,7 +119,12 @@ impl Shard {
                     Err(Fault::new(Code::InternalError, format!("Bucket \"{name}\" is not defined")))
                 }
             };
-            results.push((place, result.map_err(|fault| (place, fault))?));
+            let result = result.map_err(|fault| (place, fault))?;
+            bytes += result.as_bytes().len();
+            if bytes > TRANSACTION_RESULT_BYTES_MAX {
+                return Err((place, too_large(place)));
+            }
+            results.push((place, result));
         }
         Ok((results, overlay))
     }
@@ -166,6 +177,13 @@ pub fn results_json(results: &[Json]) -> Vec<u8> {
     }
     out.extend_from_slice(b"]}");
     out
+}
+
+/// A few operations on large buckets could ask for more than there is memory.
+fn too_large(place: usize) -> Fault {
+    Fault::validation(format!(
+        "operations[{place}]: the results together exceed {TRANSACTION_RESULT_BYTES_MAX} bytes"
+    ))
 }
 
 /// S-176.

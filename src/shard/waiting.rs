@@ -8,13 +8,17 @@ use super::{Posts, Shard};
 use crate::base::ids::BucketId;
 use crate::base::time::Now;
 use crate::message::{Key, Op, Origin, Prepare, Request, Step, Target, Verb};
-use crate::txn::{Intent, conflict};
-use std::collections::VecDeque;
+use crate::txn::{Intent, Intents};
+use std::collections::{BTreeSet, VecDeque};
 
 /// Envelopes in order of arrival: at most one flight per connection, whose length is bounded
-/// (`PIPELINE_REQUESTS_MAX`), and one prepare per running transaction.
+/// (`FLIGHT_REQUESTS_MAX`, `FLIGHT_BYTES_MAX`), one prepare per running transaction, and one
+/// refresh per bucket.
 #[derive(Default)]
-pub(super) struct Waiting(VecDeque<Waiter>);
+pub(super) struct Waiting {
+    queue: VecDeque<Waiter>,
+    ahead: Ahead,
+}
 
 struct Waiter {
     envelope: Envelope,
@@ -24,24 +28,47 @@ struct Waiter {
 enum Envelope {
     Request(Request),
     Prepare(Prepare),
+    /// Live queries of a bucket whose changes nobody has been told of yet.
+    Refresh(BucketId),
+}
+
+/// What those who wait are going to do, and whose requests they are.
+#[derive(Default)]
+struct Ahead {
+    intents: Intents,
+    connections: BTreeSet<Origin>,
 }
 
 impl Envelope {
     fn origin(&self) -> Option<Origin> {
         match self {
             Self::Request(request) => Some(request.origin),
-            Self::Prepare(_) => None,
+            Self::Prepare(_) | Self::Refresh(_) => None,
         }
+    }
+}
+
+impl Ahead {
+    fn add(&mut self, waiter: &Waiter) {
+        self.intents.add(&waiter.intents);
+        self.connections.extend(waiter.envelope.origin());
+    }
+
+    fn block(&self, intents: &[Intent], origin: Option<Origin>) -> bool {
+        origin.is_some_and(|origin| self.connections.contains(&origin))
+            || intents.iter().any(|intent| self.intents.exclude(intent))
     }
 }
 
 impl Waiting {
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.queue.len()
     }
 
     fn push(&mut self, envelope: Envelope, intents: Vec<Intent>) {
-        self.0.push_back(Waiter { envelope, intents });
+        let waiter = Waiter { envelope, intents };
+        self.ahead.add(&waiter);
+        self.queue.push_back(waiter);
     }
 }
 
@@ -49,16 +76,16 @@ impl Shard {
     /// Keeps a request back if it has to wait, and returns it otherwise. Without transactions
     /// over several cores nothing is ever locked, and this costs two comparisons.
     pub(super) fn wait_or_go(&mut self, request: Request) -> Option<Request> {
-        if self.locks.is_empty() && self.waiting.0.is_empty() {
+        if self.is_free() {
             return Some(request);
         }
         let intents = match &request.op {
-            Op::Data { bucket, verb } => vec![self.intent(*bucket, verb)],
+            Op::Data { bucket, verb } => self.intents_of(*bucket, verb).collect(),
             Op::Transaction(steps) => self.intents(steps.iter()),
             Op::Subscribe(question) => vec![Intent::ReadBucket(question.bucket)],
             Op::Rules(_) => Vec::new(),
         };
-        if !self.stands_behind(&intents, Some(request.origin), self.waiting.0.len()) {
+        if !self.is_blocked(&intents, Some(request.origin)) {
             return Some(request);
         }
         self.waiting.push(Envelope::Request(request), intents);
@@ -67,65 +94,72 @@ impl Shard {
 
     /// The same for phase one of a transaction.
     pub(super) fn prepare_or_wait(&mut self, prepare: Prepare) -> Option<Prepare> {
-        if self.locks.is_empty() && self.waiting.0.is_empty() {
+        if self.is_free() {
             return Some(prepare);
         }
         let intents = self.intents(prepare.steps.iter().map(|(_, step)| step));
-        if !self.stands_behind(&intents, None, self.waiting.0.len()) {
+        if !self.is_blocked(&intents, None) {
             return Some(prepare);
         }
         self.waiting.push(Envelope::Prepare(prepare), intents);
         None
     }
 
-    /// Runs everybody who waited for locks that are free now, in order.
+    /// Brings the live queries of a bucket up to date when the writers that are undecided now
+    /// have been decided. Writers that come later wait for it.
+    pub(super) fn refresh_later(&mut self, bucket: BucketId) {
+        self.waiting.push(Envelope::Refresh(bucket), vec![Intent::ReadBucket(bucket)]);
+    }
+
+    /// Runs everybody who waited for locks that are free now, in order. O(waiters).
     pub(super) fn resume(&mut self, now: Now, out: &mut Posts) {
-        let mut at = 0;
-        while let Some(waiter) = self.waiting.0.get(at) {
-            if self.stands_behind(&waiter.intents, waiter.envelope.origin(), at) {
-                at += 1;
+        self.waiting.ahead = Ahead::default();
+        for waiter in std::mem::take(&mut self.waiting.queue) {
+            if self.is_blocked(&waiter.intents, waiter.envelope.origin()) {
+                self.waiting.ahead.add(&waiter);
+                self.waiting.queue.push_back(waiter);
                 continue;
             }
-            match self.waiting.0.remove(at).expect("just seen").envelope {
+            match waiter.envelope {
                 Envelope::Request(request) => self.run(request, now, out),
-                Envelope::Prepare(prepare) => self.run_prepare(prepare, now, out),
+                Envelope::Prepare(prepare) => self.run_prepare(prepare, waiter.intents, now, out),
+                Envelope::Refresh(bucket) => self.refresh(bucket, out),
             }
         }
     }
 
-    /// Whether a held lock, or one of the first `ahead` waiters, is in the way.
-    fn stands_behind(&self, intents: &[Intent], origin: Option<Origin>, ahead: usize) -> bool {
-        let behind = |waiter: &Waiter| {
-            (origin.is_some() && waiter.envelope.origin() == origin)
-                || waiter.intents.iter().any(|theirs| intents.iter().any(|mine| conflict(mine, theirs)))
-        };
-        intents.iter().any(|intent| self.locks.excludes(intent))
-            || self.waiting.0.iter().take(ahead).any(behind)
+    fn is_free(&self) -> bool {
+        self.locks.is_empty() && self.waiting.queue.is_empty()
+    }
+
+    /// Whether a held lock, or somebody who waits already, is in the way.
+    fn is_blocked(&self, intents: &[Intent], origin: Option<Origin>) -> bool {
+        self.waiting.ahead.block(intents, origin)
+            || intents.iter().any(|intent| self.locks.all().exclude(intent))
     }
 
     /// What the operations of a transaction touch.
     pub(super) fn intents<'a>(&self, steps: impl Iterator<Item = &'a Step<Target>>) -> Vec<Intent> {
         let known = |step: &'a Step<Target>| Some((*step.bucket.as_ref().ok()?, &step.verb));
-        steps.filter_map(known).map(|(bucket, verb)| self.intent(bucket, verb)).collect()
+        steps.filter_map(known).flat_map(|(bucket, verb)| self.intents_of(bucket, verb)).collect()
     }
 
-    fn intent(&self, bucket: BucketId, verb: &Verb) -> Intent {
-        match verb {
-            Verb::Get(key) => Intent::ReadKey(bucket, key.clone()),
-            Verb::Update(key, _) | Verb::Delete(key) => Intent::WriteKey(bucket, key.clone()),
+    fn intents_of(&self, bucket: BucketId, verb: &Verb) -> impl Iterator<Item = Intent> {
+        let (first, second) = match verb {
+            Verb::Get(key) => (Intent::ReadKey(bucket, key.clone()), None),
+            Verb::Update(key, _) | Verb::Delete(key) => (Intent::WriteKey(bucket, key.clone()), None),
             Verb::Insert(data) => {
                 let definition = self.buckets[&bucket].definition();
                 let field = &definition.fields()[definition.key_field()];
                 let supplied = data.get(&field.quoted).map(|key| Key::from_slice(key.as_bytes()));
                 let by_default = || field.default.as_deref().filter(|_| field.generated.is_none());
-                match supplied.or_else(|| by_default().map(Key::from_slice)) {
-                    Some(key) => Intent::WriteKey(bucket, key),
-                    None => Intent::WriteNew(bucket),
-                }
+                let key = supplied.or_else(|| by_default().map(Key::from_slice));
+                (Intent::Append(bucket), key.map(|key| Intent::WriteKey(bucket, key)))
             }
             Verb::Where(_) | Verb::FindOne(_) | Verb::Count(_) | Verb::First(_) | Verb::Last(_) => {
-                Intent::ReadBucket(bucket)
+                (Intent::ReadBucket(bucket), None)
             }
-        }
+        };
+        std::iter::once(first).chain(second)
     }
 }

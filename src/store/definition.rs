@@ -1,5 +1,6 @@
 //! What a bucket is: its key field and its schema.
 
+use super::record::META_NAMES;
 use crate::base::fault::Fault;
 use crate::base::json::{Kind, Raw};
 use std::collections::HashMap;
@@ -115,9 +116,19 @@ impl Definition {
                 return Err(invalid(unsupported, "not supported by this version"));
             }
         }
+        match member("etsType").and_then(Raw::as_str).as_deref() {
+            None | Some("set" | "bag" | "duplicate_bag") => {}
+            Some("ordered_set") => {
+                return Err(invalid("etsType", "\"ordered_set\" is not supported by this version"));
+            }
+            Some(_) => return Err(invalid("etsType", "expected set, ordered_set, bag or duplicate_bag")),
+        }
         let fields: Box<[Field]> = schema
             .members()
             .map(|(quoted, field)| {
+                if META_NAMES.contains(&quoted) {
+                    return Err(invalid(&format!("schema.{}", unquoted(quoted)), "reserved for metadata"));
+                }
                 Field::parse(quoted, field)
                     .map_err(|(path, reason)| invalid(&format!("schema.{}{path}", unquoted(quoted)), &reason))
             })
@@ -237,6 +248,10 @@ mod tests {
             (
                 r#"{"key":"k","schema":{"k":{"type":"string","generated":"x"}}}"#,
                 "Invalid definition for bucket \"b\": schema.k.generated: expected \"uuid\"",
+            ),
+            (
+                r#"{"key":"k","schema":{"k":{"type":"string"},"_version":{"type":"number"}}}"#,
+                "Invalid definition for bucket \"b\": schema._version: reserved for metadata",
             ),
             (
                 r#"{"key":"k","schema":{"k":{"type":"string","unique":true}}}"#,

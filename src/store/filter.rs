@@ -2,7 +2,7 @@
 
 use super::definition::Definition;
 use super::record::Record;
-use crate::base::json::{Object, Raw};
+use crate::base::json::{Names, Object, Raw};
 use smallvec::SmallVec;
 
 /// Terms that all must hold; none at all matches every record (S-101).
@@ -65,25 +65,41 @@ impl Filter {
 
     /// The filter with its fields looked up, for use on many records.
     pub fn matcher<'a>(&'a self, definition: &Definition) -> Matcher<'a> {
-        let resolve = |term: &'a Term| (definition.field_number(&term.field), term);
-        Matcher { terms: self.terms.iter().map(resolve).collect() }
+        let mut matcher = Matcher { declared: SmallVec::new(), others: SmallVec::new() };
+        for term in &self.terms {
+            match definition.field_number(&term.field) {
+                Some(number) => matcher.declared.push((number, &term.test)),
+                None => matcher.others.push(term),
+            }
+        }
+        matcher
     }
 }
 
 /// A filter bound to a schema.
 pub struct Matcher<'a> {
-    terms: SmallVec<[(Option<usize>, &'a Term); 4]>,
+    /// On fields of the schema, which are found at once.
+    declared: SmallVec<[(usize, &'a Test); 4]>,
+    /// On other properties, which have to be looked for in the record's text.
+    others: SmallVec<[&'a Term; 2]>,
 }
 
 impl Matcher<'_> {
-    /// Whether the record satisfies every term.
+    /// Whether the record satisfies every term. O(terms), and O(record) if one is on a property
+    /// that the schema does not declare.
     pub fn matches(&self, record: &Record) -> bool {
-        self.terms.iter().all(|(number, term)| {
-            let value = match number {
-                Some(number) => record.field(*number),
-                None => record.property(&term.field),
-            };
-            term.test.holds(value)
-        })
+        self.declared.iter().all(|(number, test)| test.holds(record.field(*number)))
+            && self.others_match(record)
+    }
+
+    fn others_match(&self, record: &Record) -> bool {
+        match &self.others[..] {
+            [] => true,
+            [term] => term.test.holds(record.property(&term.field)),
+            terms => {
+                let properties = Names::new(record.properties());
+                terms.iter().all(|term| term.test.holds(properties.get(&term.field)))
+            }
+        }
     }
 }

@@ -118,8 +118,7 @@ impl<'a> View<'a> {
             None => self.bucket.get(key),
             Some(Pending { inserted: Some((_, record)), .. })
             | Some(Pending { updated: Some(record), .. }) => Some(record),
-            Some(pending) if pending.removes => None,
-            // An insert that was deleted again leaves an empty entry over nothing.
+            // Deleted; or inserted and deleted again, over nothing.
             Some(_) => None,
         }
     }

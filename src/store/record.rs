@@ -72,7 +72,12 @@ impl Record {
 
     /// The value of any top-level property, metadata included (S-63). Scans the text.
     pub fn property(&self, quoted: &[u8]) -> Option<Raw<'_>> {
-        Raw::trusted(&self.text).members().find(|(name, _)| *name == quoted).map(|(_, value)| value)
+        self.properties().find(|(name, _)| *name == quoted).map(|(_, value)| value)
+    }
+
+    /// All top-level properties as (name with quotes, value).
+    pub fn properties(&self) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
+        Raw::trusted(&self.text).members()
     }
 
     /// The canonical JSON of its key.

@@ -16,8 +16,9 @@ pub struct Part<S> {
 pub struct Coordinator<S, R> {
     /// Participants that have not been asked yet, in descending core order.
     unasked: Vec<Part<S>>,
-    asked: Option<CoreId>,
-    /// Who has voted yes and holds locks.
+    /// Whom a vote is due from, and whether its yes is the commit.
+    asked: Option<(CoreId, bool)>,
+    /// Who holds locks: everybody who was asked, but the last agent.
     prepared: Vec<CoreId>,
     results: Vec<Option<R>>,
     /// The failing operation with the lowest place (S-173).
@@ -59,8 +60,8 @@ impl<S, R> Coordinator<S, R> {
         while let Some(part) = self.unasked.pop() {
             let first = part.steps.first().map_or(usize::MAX, |(place, _)| *place);
             if failed_at.is_none_or(|failed_at| first < failed_at) {
-                self.asked = Some(part.core);
                 let commits = self.unasked.is_empty() && failed_at.is_none();
+                self.asked = Some((part.core, commits));
                 return Next::Prepare { part, commits };
             }
         }
@@ -77,13 +78,12 @@ impl<S, R> Coordinator<S, R> {
     /// # Panics
     /// If nobody was asked: votes answer prepares one to one.
     pub fn vote(&mut self, vote: Result<Vec<(usize, R)>, (usize, Fault)>) {
-        let core = self.asked.take().expect("a vote answers a prepare");
+        let (core, commits) = self.asked.take().expect("a vote answers a prepare");
+        if !commits {
+            self.prepared.push(core);
+        }
         match vote {
             Ok(results) => {
-                // The last agent has committed; it holds nothing.
-                if !self.unasked.is_empty() || self.failure.is_some() {
-                    self.prepared.push(core);
-                }
                 for (place, result) in results {
                     self.results[place] = Some(result);
                 }
@@ -139,7 +139,7 @@ mod tests {
         assert_eq!(asked(transaction.proceed()), (2, false));
         transaction.vote(Err((0, fault("first"))));
         let Next::Decide { prepared, outcome } = transaction.proceed() else { panic!("expected a decision") };
-        assert_eq!(prepared, [CoreId(1)]);
+        assert_eq!(prepared, [CoreId(0), CoreId(1), CoreId(2)]);
         assert_eq!(outcome.unwrap_err().message, "first");
     }
 

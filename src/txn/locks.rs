@@ -1,4 +1,4 @@
-//! What prepared transactions keep from others until their decision.
+//! What operations touch, and what prepared transactions keep from others until their decision.
 
 use crate::base::ids::{BucketId, TxnId};
 use crate::store::Key;
@@ -9,99 +9,84 @@ use std::collections::BTreeMap;
 pub enum Intent {
     /// Reads the record of that key.
     ReadKey(BucketId, Key),
-    /// Inserts, changes or removes the record of that key.
+    /// Changes or removes the record of that key.
     WriteKey(BucketId, Key),
-    /// Inserts a record whose key is made on the way, so that nobody can name it yet.
-    WriteNew(BucketId),
+    /// Puts a record at the end of the bucket. Two of them exclude each other even if their keys
+    /// differ: the order in which they come to stand is there for all to see (S-70).
+    Append(BucketId),
     /// Reads the bucket by a predicate or as a whole.
     ReadBucket(BucketId),
 }
 
-impl Intent {
-    fn bucket(&self) -> BucketId {
-        match self {
-            Self::ReadKey(bucket, _) | Self::WriteKey(bucket, _) | Self::WriteNew(bucket) => *bucket,
-            Self::ReadBucket(bucket) => *bucket,
-        }
-    }
+/// A multiset of intents that says quickly whether another one conflicts with any of them.
+#[derive(Default, Debug)]
+pub struct Intents {
+    buckets: BTreeMap<BucketId, BucketIntents>,
 }
 
-/// Whether two operations may not run while one of them is undecided.
-pub fn conflict(a: &Intent, b: &Intent) -> bool {
-    use Intent::{ReadBucket, ReadKey, WriteKey, WriteNew};
-    if a.bucket() != b.bucket() {
-        return false;
-    }
-    match (a, b) {
-        (ReadBucket(_), WriteKey(..) | WriteNew(_)) | (WriteKey(..) | WriteNew(_), ReadBucket(_)) => true,
-        (WriteKey(_, a), WriteKey(_, b) | ReadKey(_, b)) | (ReadKey(_, a), WriteKey(_, b)) => a == b,
-        _ => false,
-    }
-}
-
-/// The locks of one core.
-#[derive(Default)]
-pub struct Locks {
-    buckets: BTreeMap<BucketId, BucketLocks>,
-    held: BTreeMap<TxnId, Vec<Intent>>,
-}
-
-#[derive(Default)]
-struct BucketLocks {
+#[derive(Default, Debug)]
+struct BucketIntents {
+    /// Of the bucket as a whole.
     readers: u32,
+    /// Of any key, appends included.
     writers: u32,
-    keys: BTreeMap<Key, KeyLocks>,
+    appends: u32,
+    keys: BTreeMap<Key, KeyIntents>,
 }
 
-#[derive(Default)]
-struct KeyLocks {
+#[derive(Default, Debug)]
+struct KeyIntents {
     readers: u32,
     writers: u32,
 }
 
-impl Locks {
-    /// Whether nothing is locked: the common case, and the only one without transactions
-    /// over several cores.
-    pub fn is_empty(&self) -> bool {
-        self.held.is_empty()
-    }
-
-    /// Whether a held lock excludes the operation. O(log locks).
-    pub fn excludes(&self, intent: &Intent) -> bool {
-        let Some(bucket) = self.buckets.get(&intent.bucket()) else { return false };
+impl Intents {
+    /// Whether one of them may not run while the other is undecided. O(log intents).
+    pub fn exclude(&self, intent: &Intent) -> bool {
+        let held = |bucket| self.buckets.get(bucket);
         match intent {
-            Intent::ReadBucket(_) => bucket.writers > 0,
-            Intent::WriteNew(_) => bucket.readers > 0,
-            Intent::ReadKey(_, key) => bucket.keys.get(key).is_some_and(|key| key.writers > 0),
-            Intent::WriteKey(_, key) => bucket.readers > 0 || bucket.keys.contains_key(key),
+            Intent::ReadBucket(bucket) => held(bucket).is_some_and(|held| held.writers > 0),
+            Intent::Append(bucket) => held(bucket).is_some_and(|held| held.readers > 0 || held.appends > 0),
+            Intent::ReadKey(bucket, key) => {
+                held(bucket).and_then(|held| held.keys.get(key)).is_some_and(|key| key.writers > 0)
+            }
+            Intent::WriteKey(bucket, key) => {
+                held(bucket).is_some_and(|held| held.readers > 0 || held.keys.contains_key(key))
+            }
         }
     }
 
-    /// Takes locks until [`Self::release`]. The caller has found none excluded.
-    pub fn take(&mut self, txn: TxnId, intents: Vec<Intent>) {
-        for intent in &intents {
-            self.count(intent, 1);
-        }
-        let earlier = self.held.insert(txn, intents);
-        debug_assert!(earlier.is_none(), "a transaction prepares once on a core");
+    /// Whether one of them writes to the bucket.
+    pub fn write_to(&self, bucket: BucketId) -> bool {
+        self.exclude(&Intent::ReadBucket(bucket))
     }
 
-    /// Gives all locks of a transaction back.
-    ///
-    /// # Panics
-    /// If it holds none: decisions answer votes one to one.
-    pub fn release(&mut self, txn: TxnId) {
-        for intent in self.held.remove(&txn).expect("a prepared transaction holds locks") {
-            self.count(&intent, -1);
-        }
+    /// Puts some in.
+    pub fn add(&mut self, intents: &[Intent]) {
+        intents.iter().for_each(|intent| self.count(intent, 1));
+    }
+
+    /// Takes some out that were put in.
+    pub fn remove(&mut self, intents: &[Intent]) {
+        intents.iter().for_each(|intent| self.count(intent, -1));
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
     }
 
     fn count(&mut self, intent: &Intent, by: i32) {
-        let bucket = self.buckets.entry(intent.bucket()).or_default();
-        let add = |counter: &mut u32| *counter = counter.checked_add_signed(by).expect("locks balance");
+        let (Intent::ReadKey(id, _) | Intent::WriteKey(id, _) | Intent::Append(id) | Intent::ReadBucket(id)) =
+            intent;
+        let bucket = self.buckets.entry(*id).or_default();
+        let add = |counter: &mut u32| *counter = counter.checked_add_signed(by).expect("what goes was there");
         match intent {
             Intent::ReadBucket(_) => add(&mut bucket.readers),
-            Intent::WriteNew(_) => add(&mut bucket.writers),
+            Intent::Append(_) => {
+                add(&mut bucket.writers);
+                add(&mut bucket.appends);
+            }
             Intent::ReadKey(_, key) => add(&mut bucket.keys.entry(key.clone()).or_default().readers),
             Intent::WriteKey(_, key) => {
                 add(&mut bucket.writers);
@@ -114,45 +99,87 @@ impl Locks {
             bucket.keys.remove(key);
         }
         if bucket.readers == 0 && bucket.writers == 0 && bucket.keys.is_empty() {
-            self.buckets.remove(&intent.bucket());
+            self.buckets.remove(id);
         }
+    }
+}
+
+/// The locks of one core: intents that are held from vote to decision.
+#[derive(Default)]
+pub struct Locks {
+    all: Intents,
+    held: BTreeMap<TxnId, Vec<Intent>>,
+}
+
+impl Locks {
+    /// Whether nothing is locked: the common case, and the only one without transactions
+    /// over several cores.
+    pub fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// Everything that is held.
+    pub fn all(&self) -> &Intents {
+        &self.all
+    }
+
+    /// Takes locks until [`Self::release`]. The caller has found none excluded.
+    pub fn take(&mut self, txn: TxnId, intents: Vec<Intent>) {
+        self.all.add(&intents);
+        let earlier = self.held.insert(txn, intents);
+        debug_assert!(earlier.is_none(), "a transaction prepares once on a core");
+    }
+
+    /// Gives all locks of a transaction back.
+    ///
+    /// # Panics
+    /// If it holds none: decisions answer prepares one to one.
+    pub fn release(&mut self, txn: TxnId) {
+        let intents = self.held.remove(&txn).expect("a prepared transaction holds locks");
+        self.all.remove(&intents);
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Intent, Key, Locks, conflict};
+    use super::{Intent, Intents, Key, Locks};
     use crate::base::ids::{BucketId, CoreId, TxnId};
 
     fn key(text: &str) -> Key {
         Key::from_slice(text.as_bytes())
     }
 
-    fn all() -> Vec<Intent> {
+    fn every_kind() -> [Intent; 6] {
         let bucket = BucketId(1);
-        vec![
+        [
             Intent::ReadKey(bucket, key("a")),
-            Intent::ReadKey(bucket, key("b")),
             Intent::WriteKey(bucket, key("a")),
             Intent::WriteKey(bucket, key("b")),
-            Intent::WriteNew(bucket),
+            Intent::Append(bucket),
             Intent::ReadBucket(bucket),
-            Intent::ReadBucket(BucketId(2)),
             Intent::WriteKey(BucketId(2), key("a")),
         ]
     }
 
     #[test]
-    fn held_locks_exclude_exactly_what_conflicts() {
-        let txn = TxnId { coordinator: CoreId(0), number: 1 };
-        for held in all() {
-            let mut locks = Locks::default();
-            locks.take(txn, vec![held.clone()]);
-            for wanted in all() {
-                assert_eq!(locks.excludes(&wanted), conflict(&held, &wanted), "{held:?} against {wanted:?}");
+    fn what_excludes_what() {
+        // Rows: held; columns: wanted; in the order of `every_kind`.
+        let expected = [
+            [false, true, false, false, false, false],
+            [true, true, false, false, true, false],
+            [false, false, true, false, true, false],
+            [false, false, false, true, true, false],
+            [false, true, true, true, false, false],
+            [false, false, false, false, false, true],
+        ];
+        for (held, row) in every_kind().into_iter().zip(expected) {
+            let mut intents = Intents::default();
+            intents.add(std::slice::from_ref(&held));
+            for (wanted, excluded) in every_kind().into_iter().zip(row) {
+                assert_eq!(intents.exclude(&wanted), excluded, "{held:?} against {wanted:?}");
             }
-            locks.release(txn);
-            assert!(locks.is_empty() && locks.buckets.is_empty());
+            intents.remove(&[held]);
+            assert!(intents.is_empty());
         }
     }
 
@@ -165,8 +192,8 @@ mod tests {
         locks.take(txn(2), vec![read]);
         let write = Intent::WriteKey(BucketId(1), key("a"));
         locks.release(txn(1));
-        assert!(locks.excludes(&write));
+        assert!(locks.all().exclude(&write));
         locks.release(txn(2));
-        assert!(!locks.excludes(&write));
+        assert!(!locks.all().exclude(&write) && locks.is_empty());
     }
 }

@@ -6,12 +6,14 @@
 //! scalars are strictly equal (S-4) exactly if their canonical bytes are equal, so
 //! that filters, keys and indexes compare bytes and never parse.
 
+mod names;
 mod number;
 mod object;
 mod raw;
 mod tape;
 mod write;
 
+pub use names::Names;
 pub use number::Number;
 pub use object::{Object, Span};
 pub use raw::{Kind, Raw};

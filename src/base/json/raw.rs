@@ -110,13 +110,28 @@ impl<'a> Raw<'a> {
     }
 }
 
-/// Arrays print their elements joined by commas, null as nothing.
+/// Arrays print their elements joined by commas, null as nothing; nested ones print flat. One pass,
+/// whatever the depth.
 fn join(array: Raw<'_>) -> String {
-    let parts: Vec<_> = array
-        .elements()
-        .map(|element| if element.kind() == Kind::Null { Cow::Borrowed("") } else { element.display() })
-        .collect();
-    parts.join(",")
+    let mut out = String::new();
+    let mut rest = array.0;
+    while let Some(first) = rest.first() {
+        let len = match first {
+            b'[' | b']' => 1,
+            b',' => {
+                out.push(',');
+                1
+            }
+            b'n' => 4,
+            _ => {
+                let len = width(rest);
+                out.push_str(&Raw(&rest[..len]).display());
+                len
+            }
+        };
+        rest = &rest[len..];
+    }
+    out
 }
 
 /// Walks over the values inside an array or object.

@@ -81,7 +81,7 @@ impl<'a, 't> Value<'a, 't> {
             Node::Static(StaticNode::U64(n)) => {
                 Some(i64::try_from(n).map_or(Number::Unsigned(n), Number::Signed))
             }
-            Node::Static(StaticNode::F64(n)) => Some(Number::Double(n)),
+            Node::Static(StaticNode::F64(n)) => Some(Number::from_f64(n)),
             _ => None,
         }
     }

@@ -29,13 +29,8 @@ pub(super) fn buckets(table: Table<'_>) -> Vec<BucketDefinition> {
 
 /// Complains about keys without meaning (02 §2.1, §2.2) and about what would silently be taken for its default.
 fn bucket_keys(mut bucket: Table<'_>) {
-    for known in ["key", "indexes", "persistent", "ttl", "maxSize"] {
+    for known in ["key", "indexes", "persistent", "ttl", "maxSize", "etsType"] {
         bucket.get(known);
-    }
-    if let Some(kind) =
-        bucket.string("etsType").filter(|kind| !matches!(*kind, "set" | "bag" | "duplicate_bag"))
-    {
-        bucket.complain("etsType", format!("etsType \"{kind}\" is not supported by this version"));
     }
     let schema = bucket.get("schema").filter(|schema| schema.get_ref().is_table());
     if let Some(schema) =

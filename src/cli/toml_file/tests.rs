@@ -225,7 +225,7 @@ fn faults_of_definitions_point_to_their_line() {
     check(
         "[buckets.b]\nkey = \"id\"\nschema.id.type = \"string\"\netsType = \"ordered_set\"\nschema.\"a.b\".type = \"date\"\nschema.\"a.b\".required = 1\n",
         &[
-            "4: etsType \"ordered_set\" is not supported by this version",
+            "4: Invalid definition for bucket \"b\": etsType: \"ordered_set\" is not supported by this version",
             "6: \"required\" in [buckets.b.schema.\"a.b\"]: expected boolean, found integer",
         ],
     );
