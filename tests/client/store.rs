@@ -151,6 +151,23 @@ fn reads() {
         c ← {"id":1,"type":"result","data":[{"k":"a","…":0},{"k":"b","…":0},{"k":"c","…":0}]}
         c → {"id":1,"type":"store.where","bucket":"nowhere"}
         c ← {"id":1,"type":"error","code":"VALIDATION_ERROR","message":"Missing or invalid \"filter\": expected object"}
+        "#,
+    );
+}
+
+// S-99, S-100, S-106, V-14, V-17
+#[test]
+fn one_some_and_how_many() {
+    play(
+        setups::open,
+        &["c"],
+        r#"
+        c → {"id":1,"type":"store.insert","bucket":"k","data":{"k":"a","v":1}}
+        c ← {"id":1,"type":"result","data":{"k":"a","…":0}}
+        c → {"id":1,"type":"store.insert","bucket":"k","data":{"k":"b"}}
+        c ← {"id":1,"type":"result","data":{"k":"b","…":0}}
+        c → {"id":1,"type":"store.insert","bucket":"k","data":{"k":"c","v":1}}
+        c ← {"id":1,"type":"result","data":{"k":"c","…":0}}
         c → {"id":1,"type":"store.findOne","bucket":"k","filter":{"v":1}}
         c ← {"id":1,"type":"result","data":{"k":"a","…":0}}
         c → {"id":1,"type":"store.findOne","bucket":"k","filter":{"v":2}}

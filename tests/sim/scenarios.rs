@@ -2,7 +2,7 @@
 
 use crate::client::{Client, Received, frame};
 use crate::cluster::{Cluster, Schedule};
-use crate::market::{self, Agent, Role};
+use crate::market::{self, Agent, Market, Role};
 use crate::script::Stage;
 use crate::{seeds, shop};
 use serde_json::Value;
@@ -23,58 +23,68 @@ fn ask(cluster: &mut Cluster, client: &mut Client, request: &str) -> Value {
     answers.remove(0)
 }
 
-/// Runs writers, auditors, observers and watchers against each other. Returns the trace and
-/// how many requests were answered.
+/// Runs agents of every role against each other. Returns the trace and how many requests were answered.
 fn run_market(cores: u16, seed: u64, vanishing: bool) -> (u64, u64) {
     let mut cluster = Cluster::new(&shop::open(cores), cores, Schedule::Hostile, seed);
-    market::stock(&mut cluster);
-    let roles = [
+    market::stock(&mut cluster, 2);
+    let mut market = Market::default();
+    let mut agents: Vec<Agent> = [
         Role::Writer,
         Role::Auditor,
         Role::Observer,
-        Role::Writer,
+        Role::Witness(0),
+        Role::Clerk,
         Role::Watcher,
         Role::Writer,
+        Role::Clerk,
+        Role::Witness(1),
         Role::Watcher,
-    ];
-    let mut agents: Vec<Agent> =
-        (0..roles.len()).map(|at| Agent::enter(&mut cluster, at % usize::from(cores), roles[at])).collect();
-    for _ in 0..1_500 {
+    ]
+    .into_iter()
+    .enumerate()
+    .map(|(at, role)| Agent::enter(&mut cluster, at % usize::from(cores), role, &market))
+    .collect();
+    for _ in 0..2_000 {
         let at = cluster.random.below(agents.len());
         match cluster.random.below(8) {
-            0..5 => drop(cluster.step()),
-            5 | 6 => agents[at].act(&mut cluster),
+            0..4 => drop(cluster.step()),
+            4..6 => agents[at].act(&mut cluster, &market),
             _ if vanishing && cluster.random.below(60) == 0 => {
                 agents[at].left = true;
                 cluster.vanish(agents[at].client.link);
             }
-            _ => agents[at].listen(&cluster),
+            _ => agents[at].listen(&cluster, &mut market),
         }
     }
     cluster.settle();
     for agent in &mut agents {
-        agent.listen(&cluster);
+        agent.listen(&cluster, &mut market);
     }
-    let mut reader = Client::welcomed(&mut cluster, 0);
-    let products = ask(&mut cluster, &mut reader, r#"{"id":1,"type":"store.all","bucket":"products"}"#);
-    let orders = ask(&mut cluster, &mut reader, r#"{"id":2,"type":"store.all","bucket":"orders"}"#);
+    check_end(&mut cluster, &agents);
+    (cluster.trace(), agents.iter().map(|agent| agent.answered).sum())
+}
+
+/// What must hold when everything has come to rest, and when everybody has left.
+fn check_end(cluster: &mut Cluster, agents: &[Agent]) {
+    let mut reader = Client::welcomed(cluster, 0);
+    let mut all = |bucket: &str| {
+        let request = format!(r#"{{"id":1,"type":"store.all","bucket":"{bucket}"}}"#);
+        ask(cluster, &mut reader, &request)["data"].take()
+    };
+    let [products, orders, users, logs] = ["products", "orders", "users", "audit-logs"].map(&mut all);
     let versions = |all: &Value| -> Vec<u64> {
-        all["data"]
-            .as_array()
-            .expect("S-97")
-            .iter()
-            .filter_map(|record| record["_version"].as_u64())
-            .collect()
+        let records = all.as_array().expect("S-97").iter().take(market::PAIRS);
+        records.filter_map(|record| record["_version"].as_u64()).collect()
     };
     assert_eq!(versions(&products), versions(&orders), "S-171: all or nothing");
-    for agent in &agents {
-        agent.check_end_state(&products["data"], &orders["data"]);
+    assert_eq!(market::keys(&users), market::keys(&logs), "S-171, S-70: all or nothing, in one order");
+    for agent in agents {
+        agent.check_end_state(&products, &orders);
         cluster.end(agent.client.link);
     }
     cluster.end(reader.link);
     cluster.settle();
-    assert_nothing_left(&cluster);
-    (cluster.trace(), agents.iter().map(|agent| agent.answered).sum())
+    assert_nothing_left(cluster);
 }
 
 // S-169, S-171, S-172, S-10, S-141…S-146, P-121, P-130
@@ -134,15 +144,16 @@ fn a_shutdown_in_flight_ends_everything() {
         for grace_period_ms in [0, 500] {
             println!("seed {seed}, grace {grace_period_ms} ms");
             let mut cluster = Cluster::new(&shop::open(3), 3, Schedule::Hostile, seed);
-            market::stock(&mut cluster);
-            let mut agents: Vec<Agent> = [Role::Writer, Role::Auditor, Role::Watcher, Role::Writer]
+            market::stock(&mut cluster, 0);
+            let market = Market::default();
+            let mut agents: Vec<Agent> = [Role::Writer, Role::Auditor, Role::Watcher, Role::Clerk]
                 .into_iter()
                 .enumerate()
-                .map(|(at, role)| Agent::enter(&mut cluster, at % 3, role))
+                .map(|(at, role)| Agent::enter(&mut cluster, at % 3, role, &market))
                 .collect();
             for _ in 0..cluster.random.below(600) {
                 let at = cluster.random.below(agents.len());
-                agents[at].act(&mut cluster);
+                agents[at].act(&mut cluster, &market);
                 cluster.step();
                 cluster.step();
             }
@@ -181,7 +192,7 @@ fn a_slow_reader_gets_the_last_state() {
         let mut settings = shop::open(2);
         settings.limits.unsent_bytes_mark = 2_000;
         let mut cluster = Cluster::new(&settings, 2, Schedule::Hostile, seed);
-        market::stock(&mut cluster);
+        market::stock(&mut cluster, 0);
         let mut slow = Client::welcomed(&mut cluster, 1);
         let first =
             ask(&mut cluster, &mut slow, r#"{"id":1,"type":"store.subscribe","query":"product-catalog"}"#);

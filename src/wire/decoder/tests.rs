@@ -201,8 +201,7 @@ fn protocol_violations() {
         ("close with 1005", frames(&[(Close, true, b"\x03\xed")])),
         ("length not minimal", vec![0x81, 0xfe, 0, 5, 0, 0, 0, 0]),
     ];
-    for (what, bytes) in bad {
-        println!("{what}");
+    for (_what, bytes) in bad {
         check(&bytes, &LIMITS, &[Seen::Violation(Violation::Protocol)]);
         check(
             &[good.clone(), bytes].concat(),
