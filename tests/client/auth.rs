@@ -157,3 +157,37 @@ fn subscriptions_end_with_their_session() {
         "#,
     );
 }
+
+// A-38, S-158: nothing is pushed on behalf of a session that has ended, even if its client is silent.
+#[test]
+fn pushes_end_with_the_session() {
+    play_with(setups::guarded, &["guest", "w"], |stage| {
+        stage.play(
+            r#"
+            w → {"id":1,"type":"auth.login","token":"admin-token"}
+            w ← {"id":1,"type":"result","data":{"userId":"adam","…":0}}
+            guest → {"id":1,"type":"auth.login","token":"guest-token"}
+            guest ← {"id":1,"type":"result","data":{"userId":"guest","…":0}}
+            guest → {"id":2,"type":"store.subscribe","query":"count-k"}
+            guest ← {"id":2,"type":"result","data":{"subscriptionId":"<any>","data":0}}
+            guest → {"id":3,"type":"rules.subscribe","pattern":"*"}
+            guest ← {"id":3,"type":"result","data":{"subscriptionId":"<any>"}}
+            "#,
+        );
+        stage.cluster.advance(5_001);
+        stage.play(
+            r#"
+            w → {"id":2,"type":"store.insert","bucket":"k","data":{"k":"a"}}
+            w ← {"id":2,"type":"result","data":{"k":"a","…":0}}
+            w → {"id":3,"type":"rules.emit","topic":"x"}
+            w ← {"id":3,"type":"result","data":{"topic":"x","…":0}}
+            guest → {"id":4,"type":"store.count","bucket":"k"}
+            guest ← {"id":4,"type":"error","code":"UNAUTHORIZED","message":"Session expired"}
+            "#,
+        );
+        assert!(
+            stage.cluster.census().iter().all(|census| census.active_subscriptions == 0),
+            "places are free"
+        );
+    });
+}

@@ -199,3 +199,97 @@ fn a_login_counts_for_what_follows_at_once() {
         assert_eq!(kinds, ["error", "result", "result", "result", "result", "error"]);
     }
 }
+
+// P-111, Q-17: a client that asks and does not read is not served on, and loses nothing.
+#[test]
+fn a_client_that_does_not_read_waits() {
+    for cores in CORES {
+        let mut cluster = prompt(&setups::open(cores), cores);
+        let mut client = Client::welcomed(&mut cluster, 0);
+        let record = "x".repeat(20_000);
+        client.send(
+            &mut cluster,
+            &format!(r#"{{"id":0,"type":"store.insert","bucket":"k","data":{{"k":"{record}"}}}}"#),
+        );
+        cluster.settle();
+        client.json(&cluster);
+        cluster.links[client.link].drains = false;
+        for id in 1..=600 {
+            client.send(&mut cluster, &format!(r#"{{"id":{id},"type":"store.all","bucket":"k"}}"#));
+        }
+        cluster.settle();
+        let (unsent, reads_on) = cluster.backpressure(client.link);
+        // What was on its way to another core when the bound was reached comes on top.
+        assert!(unsent < 4_300_000 + 128 * 20_200 && !reads_on, "{unsent} bytes are held");
+        cluster.links[client.link].drains = true;
+        cluster.settle();
+        let ids: Vec<_> = client.json(&cluster).iter().filter_map(|answer| answer["id"].as_u64()).collect();
+        assert_eq!(ids, (1..=600).collect::<Vec<_>>());
+        assert_eq!(cluster.backpressure(client.link), (0, true));
+    }
+}
+
+// S-17: as many members and terms as a message holds, at a cost that grows with it, not with its square
+#[test]
+fn large_objects() {
+    let members: Vec<String> = (0..20_000).map(|n| format!("\"m{n}\":{n}")).collect();
+    let members = members.join(",");
+    let mut cluster = prompt(&setups::open(1), 1);
+    let mut client = Client::welcomed(&mut cluster, 0);
+    for request in [
+        format!(r#"{{"id":1,"type":"store.insert","bucket":"k","data":{{"k":"a",{members}}}}}"#),
+        format!(
+            r#"{{"id":2,"type":"store.update","bucket":"k","key":"a","data":{{{members},"last":true}}}}"#
+        ),
+        format!(r#"{{"id":3,"type":"store.count","bucket":"k","filter":{{{members},"last":true}}}}"#),
+    ] {
+        client.send(&mut cluster, &request);
+    }
+    cluster.settle();
+    let answers = client.json(&cluster);
+    assert_eq!(answers[1]["data"]["last"], true);
+    assert_eq!(answers[2], json!({"id":3,"type":"result","data":1}));
+}
+
+// P-49, P-170, P-174: what was received before a stop is answered, subscriptions too
+#[test]
+fn a_stop_answers_what_was_asked() {
+    for cores in CORES {
+        let mut cluster = prompt(&setups::open(cores), cores);
+        let mut client = Client::welcomed(&mut cluster, 0);
+        client.send(&mut cluster, r#"{"id":1,"type":"store.get","bucket":"k","key":"x"}"#);
+        client.send(&mut cluster, r#"{"id":2,"type":"store.subscribe","query":"count-k"}"#);
+        client.send(&mut cluster, r#"{"id":3,"type":"rules.subscribe","pattern":"*"}"#);
+        assert!(cluster.step(), "the bytes arrive, no mail does");
+        cluster.shutdown(0);
+        cluster.settle();
+        let received = client.receive(&cluster);
+        let [Received::Json(get), Received::Json(subscribe), Received::Json(watch), goodbye] = &received[..]
+        else {
+            panic!("{received:?}")
+        };
+        assert_eq!((&get["data"], &subscribe["data"]["data"]), (&json!(null), &json!(0)));
+        assert_eq!(watch["type"], "result");
+        assert_eq!(*goodbye, closed(1000, "server_shutdown"));
+        cluster.end(client.link);
+        cluster.settle();
+        assert!(cluster.all_stopped());
+        assert_nothing_left(&cluster);
+    }
+}
+
+// P-172, P-173: the grace period is for WebSockets; who has not upgraded does not prolong it
+#[test]
+fn a_stop_does_not_wait_for_strangers() {
+    for cores in CORES {
+        let mut cluster = prompt(&setups::open(cores), cores);
+        let stranger = cluster.connect(0);
+        let client = Client::welcomed(&mut cluster, 0);
+        cluster.shutdown(60_000);
+        cluster.settle();
+        assert!(!cluster.all_stopped() && !cluster.is_closed(stranger));
+        cluster.end(client.link);
+        cluster.settle();
+        assert!(cluster.all_stopped() && cluster.is_closed(stranger));
+    }
+}

@@ -130,6 +130,11 @@ impl Cluster {
         self.links[link].closed
     }
 
+    /// Bytes that the network has not taken from the server, and whether the server reads on.
+    pub(crate) fn backpressure(&self, link: usize) -> (usize, bool) {
+        (self.links[link].unsent.len(), !self.links[link].paused)
+    }
+
     /// Whether the server has ended its direction.
     pub(crate) fn server_has_ended(&self, link: usize) -> bool {
         let link = &self.links[link];
