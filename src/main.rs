@@ -41,13 +41,15 @@ fn run(config: &Config) -> io::Result<()> {
         pin_cores: config.pin_cores,
     };
     let server = Server::start(&config.settings, &options)?;
+    // From here on a reader of our output who has left is no reason to fail, least of all to
+    // leave without telling the clients.
     if let Some(warning) = cli::rate_limit_warning(config) {
-        eprintln!("{warning}");
+        let _ = writeln!(io::stderr(), "{warning}");
     }
     tracing::info!(shards = options.shards, pinned = options.pin_cores, descriptors, "serving");
-    print(&cli::banner(config, server.address().port()))?;
+    let _ = print(&cli::banner(config, server.address().port()));
     shell::wait_for_signal()?;
-    print("\nShutting down...\n")?;
+    let _ = print("\nShutting down...\n");
     server.stop(config.grace_period_ms);
     Ok(())
 }

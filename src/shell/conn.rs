@@ -12,9 +12,13 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+
+/// Queued chunks for which a drained queue keeps its room; more was a burst.
+const QUEUE_CHUNKS_KEPT: usize = 64;
 
 /// A connection as the core sees it.
 pub(super) struct Conn {
@@ -24,8 +28,12 @@ pub(super) struct Conn {
     waker: Cell<Option<Waker>>,
     /// No more is read until the node says so.
     is_paused: Cell<bool>,
+    /// No more is read until another core's inbox has room.
+    is_held_back: Cell<bool>,
     /// Our direction ends when everything is out.
     is_finishing: Cell<bool>,
+    /// It is over, whatever is unsent or unread.
+    is_cut: Cell<bool>,
 }
 
 impl Conn {
@@ -36,7 +44,9 @@ impl Conn {
             out: RefCell::new(VecDeque::new()),
             waker: Cell::new(None),
             is_paused: Cell::new(false),
+            is_held_back: Cell::new(false),
             is_finishing: Cell::new(false),
+            is_cut: Cell::new(false),
         }
     }
 
@@ -56,6 +66,17 @@ impl Conn {
         self.wake();
     }
 
+    /// Stops reading until [`Conn::release`]. True = it was not stopped before.
+    pub(super) fn hold_back(&self) -> bool {
+        !self.is_held_back.replace(true)
+    }
+
+    /// The other cores have room again.
+    pub(super) fn release(&self) {
+        self.is_held_back.set(false);
+        self.wake();
+    }
+
     /// Ends our direction behind what is queued.
     pub(super) fn finish(&self) {
         self.is_finishing.set(true);
@@ -64,7 +85,7 @@ impl Conn {
 
     /// Ends the connection: whatever is in flight returns.
     pub(super) fn cut(&self) {
-        self.is_paused.set(false);
+        self.is_cut.set(true);
         self.stream.shutdown(libc::SHUT_RDWR);
         self.wake();
     }
@@ -73,6 +94,11 @@ impl Conn {
         if let Some(waker) = self.waker.take() {
             waker.wake();
         }
+    }
+
+    /// Nobody will read what is queued.
+    fn discard(&self) {
+        *self.out.borrow_mut() = VecDeque::new();
     }
 }
 
@@ -89,33 +115,43 @@ struct Serving {
     /// Exists only while a write is in flight.
     write: Option<Pin<Box<dyn Future<Output = io::Result<()>>>>>,
     peer_has_ended: bool,
+    /// Writing has failed: what the peer has sent before is still read (P-165).
+    peer_is_deaf: bool,
 }
 
-/// Serves a connection until its socket is done.
+/// Serves a connection until its socket is done. A panic ends this connection only (P-169).
 pub(super) async fn serve(core: Rc<CoreLoop>, conn: Rc<Conn>) {
-    let mut serving = Serving { core, conn, write: None, peer_has_ended: false };
-    let stream = Rc::clone(&serving.conn);
+    let id = conn.id;
+    let stream = Rc::clone(&conn);
+    let mut serving = Serving { core, conn, write: None, peer_has_ended: false, peer_is_deaf: false };
     loop {
         let mut readable = pin!(stream.stream.readable());
-        match poll_fn(|cx| serving.poll(readable.as_mut(), cx)).await {
-            Event::Readable if serving.read().is_ok() => {}
+        let event = poll_fn(|cx| {
+            fenced(id, || serving.poll(readable.as_mut(), cx)).unwrap_or(Poll::Ready(Event::End))
+        });
+        match event.await {
+            Event::Readable if fenced(id, || serving.read()).is_some_and(|read| read.is_ok()) => {}
             Event::Readable | Event::End => return,
         }
     }
 }
 
+/// Does something for a connection. `None` = it panicked, which is a fault of ours and logged.
+fn fenced<T>(id: ConnId, act: impl FnOnce() -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(act));
+    if done.is_err() {
+        tracing::error!(conn = ?id, "a panic while serving a connection: closing it");
+    }
+    done.ok()
+}
+
 impl Serving {
     /// Reads and writes at the same time: a client that is slow to read is still heard.
     fn poll(&mut self, readable: Pin<&mut impl Future>, cx: &mut Context<'_>) -> Poll<Event> {
-        while self.write.is_some() || !self.conn.out.borrow().is_empty() {
-            let (core, conn) = (&self.core, &self.conn);
-            let write = self.write.get_or_insert_with(|| Box::pin(flush(Rc::clone(core), Rc::clone(conn))));
-            match write.as_mut().poll(cx) {
-                Poll::Pending => break,
-                Poll::Ready(Err(_)) => return Poll::Ready(Event::End),
-                Poll::Ready(Ok(())) => self.write = None,
-            }
+        if self.conn.is_cut.get() {
+            return Poll::Ready(Event::End);
         }
+        self.write(cx);
         if self.write.is_none() {
             if self.peer_has_ended {
                 return Poll::Ready(Event::End);
@@ -124,12 +160,30 @@ impl Serving {
                 self.conn.stream.shutdown(libc::SHUT_WR);
             }
         }
-        let reads = !self.peer_has_ended && !self.conn.is_paused.get() && !self.core.is_congested(cx.waker());
+        let reads = !self.peer_has_ended && !self.conn.is_paused.get() && !self.core.holds_back(&self.conn);
         if reads && readable.poll(cx).is_ready() {
             return Poll::Ready(Event::Readable);
         }
         self.conn.waker.set(Some(cx.waker().clone()));
         Poll::Pending
+    }
+
+    /// Writes what is queued as far as it goes at present.
+    fn write(&mut self, cx: &mut Context<'_>) {
+        while !self.peer_is_deaf && (self.write.is_some() || !self.conn.out.borrow().is_empty()) {
+            let (core, conn) = (&self.core, &self.conn);
+            let write = self.write.get_or_insert_with(|| Box::pin(flush(Rc::clone(core), Rc::clone(conn))));
+            let Poll::Ready(result) = write.as_mut().poll(cx) else { return };
+            self.write = None;
+            if result.is_err() {
+                self.peer_is_deaf = true;
+                // Reading goes on up to the end of what has arrived, and no further.
+                self.conn.stream.shutdown(libc::SHUT_RDWR);
+            }
+        }
+        if self.peer_is_deaf {
+            self.conn.discard();
+        }
     }
 
     fn read(&mut self) -> io::Result<()> {
@@ -152,6 +206,7 @@ async fn flush(core: Rc<CoreLoop>, conn: Rc<Conn>) -> io::Result<()> {
             out.drain(..count).collect()
         };
         if chunks.is_empty() {
+            conn.out.borrow_mut().shrink_to(QUEUE_CHUNKS_KEPT);
             return Ok(());
         }
         let mut batch = Batch::new(chunks);
@@ -168,5 +223,32 @@ async fn flush(core: Rc<CoreLoop>, conn: Rc<Conn>) -> io::Result<()> {
             }
         }
         core.recycle(batch.into_chunks());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Conn, fenced, serve};
+    use crate::base::ids::ConnId;
+
+    const ID: ConnId = ConnId { slot: 7, generation: 1 };
+
+    fn output_size<A, B, F>(_: fn(A, B) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    #[test]
+    fn an_idle_connection_is_small() {
+        let (future, conn) = (output_size(serve), size_of::<Conn>());
+        println!("the task of a connection: {future} B, the connection: {conn} B");
+        assert!(future <= 400, "{future} B per connection");
+        assert!(conn <= 200, "{conn} B per connection");
+    }
+
+    #[test]
+    fn a_panic_stays_in_its_connection() {
+        // P-169
+        assert_eq!(fenced(ID, || 1), Some(1));
+        assert_eq!(fenced(ID, || -> i32 { panic!("a fault of ours") }), None);
     }
 }

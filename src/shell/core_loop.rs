@@ -20,7 +20,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
+use std::task::Poll;
 use std::time::Duration;
 
 /// Bytes that one read takes at most. Larger messages come in several reads.
@@ -45,6 +45,8 @@ pub(super) struct Start {
     pub(super) mailbox: Mailbox,
     pub(super) outgoing: Outgoing,
     pub(super) listener: std::net::TcpListener,
+    /// Told once, when the core serves or cannot.
+    pub(super) started: Sender<io::Result<()>>,
     /// Told once when the last connection is gone after a shutdown.
     pub(super) stopped: Sender<CoreId>,
 }
@@ -56,6 +58,8 @@ pub(super) struct CoreLoop {
     outbox: RefCell<Outbox>,
     conns: RefCell<Vec<Option<Rc<Conn>>>>,
     outgoing: Outgoing,
+    /// Who is not read from until all of `outgoing` has moved on.
+    held_back: RefCell<Vec<ConnId>>,
     clock: Clock,
     scratch: RefCell<Box<[u8]>>,
     /// Readable at any time: awaiting it lets everything else on the ring have its turn.
@@ -63,48 +67,74 @@ pub(super) struct CoreLoop {
     /// When the node wants a tick, monotonic milliseconds.
     wake_at: Cell<Option<u64>>,
     timer: Signal,
-    uncongested: Signal,
+    /// No new connections.
     is_stopping: Cell<bool>,
+    /// The core is about to leave its thread.
+    is_over: Cell<bool>,
     stopped: Sender<CoreId>,
 }
 
 /// A core's main task: returns when the server is over.
 pub(super) async fn run(start: Start) {
-    let Start { node, id, mailbox, outgoing, listener, stopped } = start;
-    let core = Rc::new(CoreLoop {
-        id,
-        node: RefCell::new(node),
-        outbox: RefCell::default(),
-        conns: RefCell::default(),
-        outgoing,
-        clock: Clock::new(),
-        scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
-        always_ready: event_stream(1).expect("an event counter at start"),
-        wake_at: Cell::new(None),
-        timer: Signal::default(),
-        uncongested: Signal::default(),
-        is_stopping: Cell::new(false),
-        stopped,
-    });
-    let inbox = Inbox::new(mailbox).expect("an event counter at start");
-    let listener = Rc::new(TcpListener::from_std(listener).expect("a listening socket"));
-    monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener)));
-    monoio::spawn(keep_time(Rc::clone(&core)));
-    core.read_mail(inbox, &listener).await;
+    let started = start.started.clone();
+    let (core, inbox, listener) = match CoreLoop::new(start) {
+        Ok(parts) => parts,
+        Err(error) => return drop(started.send(Err(error))),
+    };
+    // Nobody listens only if the server has failed to start elsewhere: then `Exit` comes.
+    let _ = started.send(Ok(()));
+    let accepting = monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener)));
+    let timing = monoio::spawn(keep_time(Rc::clone(&core)));
+    core.read_mail(&inbox, &listener).await;
+
+    // The runtime is not dropped (see `runtime`), and what its tasks own would be neither: each
+    // ends by itself, and the last turn of the ring closes the descriptors.
+    core.stop_accepting(&listener);
+    drop((inbox, listener));
+    accepting.await;
+    core.is_over.set(true);
+    core.timer.raise();
+    timing.await;
+    drop(core);
+    monoio::spawn(async {}).await;
 }
 
 impl CoreLoop {
+    /// Takes the descriptors that a core needs.
+    fn new(start: Start) -> io::Result<(Rc<Self>, Inbox, Rc<TcpListener>)> {
+        let Start { node, id, mailbox, outgoing, listener, stopped, started: _ } = start;
+        let core = Self {
+            id,
+            node: RefCell::new(node),
+            outbox: RefCell::default(),
+            conns: RefCell::default(),
+            outgoing,
+            held_back: RefCell::default(),
+            clock: Clock::new(),
+            scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
+            always_ready: event_stream(1)?,
+            wake_at: Cell::new(None),
+            timer: Signal::default(),
+            is_stopping: Cell::new(false),
+            is_over: Cell::new(false),
+            stopped,
+        };
+        Ok((Rc::new(core), Inbox::new(mailbox)?, Rc::new(TcpListener::from_std(listener)?)))
+    }
+
     /// Handles one input and carries out what follows from it.
     pub(super) fn drive(&self, input: Input<'_>) -> Option<ConnId> {
-        let now = self.clock.now();
-        let mut outbox = self.outbox.borrow_mut();
-        let handled =
-            catch_unwind(AssertUnwindSafe(|| self.node.borrow_mut().handle(input, now, &mut outbox)));
-        if handled.is_err() {
-            // Half-changed data must not be served on: better no server than a wrong one.
+        // Half-changed data must not be served on, nor outputs carried out by halves: better
+        // no server than a wrong one.
+        catch_unwind(AssertUnwindSafe(|| self.handle(input))).unwrap_or_else(|_| {
             tracing::error!(core = %self.id, "a core's state is lost: ending the process");
             std::process::abort();
-        }
+        })
+    }
+
+    fn handle(&self, input: Input<'_>) -> Option<ConnId> {
+        let mut outbox = self.outbox.borrow_mut();
+        self.node.borrow_mut().handle(input, self.clock.now(), &mut outbox);
         let mut admitted = None;
         for output in outbox.drain() {
             match output {
@@ -136,14 +166,21 @@ impl CoreLoop {
         }
     }
 
-    /// Whether reading has to stop because another core's inbox is full; the task is woken when
-    /// that is over.
-    pub(super) fn is_congested(&self, waker: &Waker) -> bool {
+    /// Whether reading from a connection has to stop because another core's inbox is full. It
+    /// is released when that is over: every mail that is held back raises `timer`, so that
+    /// `keep_time` looks again after this.
+    pub(super) fn holds_back(&self, conn: &Conn) -> bool {
         let is_congested = self.outgoing.is_congested();
-        if is_congested {
-            self.uncongested.wake_on_raise(waker);
+        if is_congested && conn.hold_back() {
+            self.held_back.borrow_mut().push(conn.id());
         }
         is_congested
+    }
+
+    fn release(&self) {
+        for conn in self.held_back.take() {
+            self.with_conn(conn, Conn::release);
+        }
     }
 
     fn carry_out(&self, output: Output) {
@@ -197,11 +234,7 @@ impl CoreLoop {
         if self.is_stopping.get() {
             conn.cut();
         }
-        let core = Rc::clone(self);
-        monoio::spawn(async move {
-            conn::serve(Rc::clone(&core), conn).await;
-            core.dismiss(id);
-        });
+        monoio::spawn(host(Rc::clone(self), conn));
     }
 
     /// A connection's socket is done.
@@ -210,21 +243,27 @@ impl CoreLoop {
         self.drive(Input::Closed(id));
     }
 
-    async fn read_mail(&self, inbox: Inbox, listener: &TcpListener) {
+    fn stop_accepting(&self, listener: &TcpListener) {
+        self.is_stopping.set(true);
+        sys::shutdown(listener, libc::SHUT_RDWR);
+    }
+
+    async fn read_mail(&self, inbox: &Inbox, listener: &TcpListener) {
+        // Counts over sleeps: a sender that is just as fast would never let this task sleep.
+        let mut handled = 0_usize;
         loop {
-            let mut handled = 0;
             while let Some(parcel) = inbox.next() {
                 match parcel {
                     Parcel::Mail(from, mail) => drop(self.drive(Input::Posted(from, mail))),
                     Parcel::Shutdown(grace_period_ms) => {
-                        self.is_stopping.set(true);
-                        sys::shutdown(listener, libc::SHUT_RDWR);
+                        self.stop_accepting(listener);
                         self.drive(Input::Shutdown(grace_period_ms));
                     }
                     Parcel::Exit => return,
                 }
                 handled += 1;
-                if handled % PARCELS_PER_TURN == 0 {
+                if handled == PARCELS_PER_TURN {
+                    handled = 0;
                     self.yield_to_ring().await;
                 }
             }
@@ -243,20 +282,32 @@ impl CoreLoop {
     }
 }
 
+/// A connection's task.
+async fn host(core: Rc<CoreLoop>, conn: Rc<Conn>) {
+    let id = conn.id();
+    conn::serve(Rc::clone(&core), conn).await;
+    core.dismiss(id);
+}
+
 /// Accepts connections until the listener is shut down. Never part of a `select!`: an accept
 /// that is dropped loses its connection.
 async fn accept(core: Rc<CoreLoop>, listener: Rc<TcpListener>) {
+    let mut is_exhausted = false;
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => core.admit(socket),
+            Ok((socket, _)) => {
+                if std::mem::take(&mut is_exhausted) {
+                    tracing::info!(core = %core.id, "accepting again");
+                }
+                core.admit(socket);
+            }
             Err(_) if core.is_stopping.get() => return,
+            // The client has left again.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            // Out of descriptors or memory, as a rule.
             Err(error) => {
-                let is_exhausted = matches!(
-                    error.raw_os_error(),
-                    Some(libc::EMFILE | libc::ENFILE | libc::ENOBUFS | libc::ENOMEM)
-                );
-                if is_exhausted {
-                    tracing::warn!(core = %core.id, %error, "not accepting for a moment");
+                if !std::mem::replace(&mut is_exhausted, true) {
+                    tracing::warn!(core = %core.id, %error, "not accepting until this is over");
                 }
                 monoio::time::sleep(ACCEPT_BACKOFF).await;
             }
@@ -266,9 +317,12 @@ async fn accept(core: Rc<CoreLoop>, listener: Rc<TcpListener>) {
 
 /// Calls the node when it wants to be called, and tries full inboxes again.
 async fn keep_time(core: Rc<CoreLoop>) {
-    loop {
-        let now_ms = core.clock.now().mono_ms;
+    while !core.is_over.get() {
         let is_held = core.outgoing.is_congested();
+        if !is_held {
+            core.release();
+        }
+        let now_ms = core.clock.now().mono_ms;
         let due = core.wake_at.get().map(|at_ms| at_ms.saturating_sub(now_ms));
         match (due, is_held) {
             (Some(0), _) => {
@@ -277,11 +331,8 @@ async fn keep_time(core: Rc<CoreLoop>) {
             }
             (_, true) => {
                 monoio::time::sleep(Duration::from_millis(RETRY_MS)).await;
-                let is_free = core.outgoing.retry();
+                core.outgoing.retry();
                 core.outgoing.ring();
-                if is_free {
-                    core.uncongested.raise();
-                }
             }
             (Some(wait_ms), false) => {
                 let sleep = monoio::time::sleep(Duration::from_millis(wait_ms.min(SLEEP_MS_MAX)));

@@ -155,13 +155,11 @@ impl Outgoing {
         }
     }
 
-    /// Tries again to send what is held back. True = nothing is left.
-    pub(super) fn retry(&self) -> bool {
-        let mut held = self.held.borrow_mut();
-        for (to, held) in held.iter_mut().enumerate() {
+    /// Tries again to send what is held back.
+    pub(super) fn retry(&self) {
+        for (to, held) in self.held.borrow_mut().iter_mut().enumerate() {
             self.move_on(to, held);
         }
-        held.iter().all(|held| held.parcels.is_empty())
     }
 
     /// Whether some inbox is full: then no more is read from clients.
@@ -177,8 +175,8 @@ impl Outgoing {
                     held.parcels.push_front(parcel);
                     return;
                 }
-                // The core has left its thread: the server is over.
-                Err(TrySendError::Disconnected(_)) => return,
+                // The core has left its thread: the server is over, and nothing waits any more.
+                Err(TrySendError::Disconnected(_)) => return held.parcels.clear(),
             }
         }
     }

@@ -25,11 +25,14 @@ pub(super) fn run<F: Future<Output = ()>>(core: CoreId, main: impl FnOnce() -> F
                 ring.setup_coop_taskrun().setup_single_issuer();
             }
             let builder = RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring);
-            if let Ok(mut runtime) = builder.with_entries(RING_ENTRIES).enable_timer().build() {
-                tracing::debug!(%core, with_flags, "io_uring");
-                runtime.block_on(main());
-                forget(runtime);
-                return Ok(());
+            match builder.with_entries(RING_ENTRIES).enable_timer().build() {
+                Ok(mut runtime) => {
+                    tracing::debug!(%core, with_flags, "io_uring");
+                    runtime.block_on(main());
+                    forget(runtime);
+                    return Ok(());
+                }
+                Err(error) => tracing::debug!(%core, with_flags, %error, "no io_uring"),
             }
         }
     }

@@ -1,14 +1,15 @@
 //! The server as its embedder sees it: start, port, stop.
 
 use super::core_loop::{self, Start};
-use super::mesh::{Address, Outgoing, Parcel, mesh};
+use super::mesh::{Address, Mailbox, Outgoing, Parcel, mesh};
 use super::{listener, runtime, sys};
 use crate::base::counters::Counters;
 use crate::base::ids::CoreId;
 use crate::node::{Node, Settings};
-use crossbeam_channel::{Receiver, unbounded};
+use crossbeam_channel::{Receiver, Sender, unbounded};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::{Builder, JoinHandle};
@@ -24,7 +25,7 @@ pub struct Options {
     pub pin_cores: bool,
 }
 
-/// A running server.
+/// A running server. It runs on if it is dropped; [`Server::stop`] ends it.
 pub struct Server {
     address: SocketAddr,
     cores: Vec<Address>,
@@ -33,45 +34,66 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server; it listens when this returns.
+    /// Starts a server; every core serves when this returns.
     ///
     /// # Errors
-    /// When the address cannot be bound or the system refuses a thread; nothing is left behind
-    /// (P-183).
+    /// When the address cannot be bound or the system refuses a thread, a descriptor or a
+    /// driver; nothing is left behind (P-183).
     pub fn start(settings: &Settings, options: &Options) -> io::Result<Self> {
-        let count = usize::from(options.shards.max(1));
-        let listeners = listener::bind(options.address, count)?;
+        let options = Options { shards: options.shards.max(1), ..options.clone() };
+        let listeners = listener::bind(options.address, usize::from(options.shards))?;
         let address = listeners[0].local_addr()?;
-        let (cores, mailboxes) = mesh(count)?;
+        let (cores, mailboxes) = mesh(usize::from(options.shards))?;
         let (stopped_sender, stopped) = unbounded();
-        let counters = Arc::new(Counters::default());
+        let (started_sender, started) = unbounded();
+        let blueprint = Blueprint {
+            settings: settings.clone(),
+            counters: Arc::default(),
+            addresses: cores.clone(),
+            started: started_sender,
+            stopped: stopped_sender,
+        };
+        let mut server = Self { address, cores, stopped, threads: Vec::with_capacity(listeners.len()) };
+        let places = listeners.into_iter().zip(mailboxes);
+        let mut outcome = server.spawn(&blueprint, options.pin_cores, places);
+        drop(blueprint);
+        for _ in 0..server.threads.len() {
+            // A thread says how it went before it ends, or the process ends.
+            outcome = outcome.and(started.recv().unwrap_or_else(|error| Err(io::Error::other(error))));
+        }
+        match outcome {
+            Ok(()) => Ok(server),
+            Err(error) => {
+                server.leave();
+                Err(error)
+            }
+        }
+    }
+
+    /// Starts the threads, one per listener and mailbox.
+    fn spawn(
+        &mut self,
+        blueprint: &Blueprint,
+        pin_cores: bool,
+        places: impl Iterator<Item = (TcpListener, Mailbox)>,
+    ) -> io::Result<()> {
         let processors = sys::available_cores();
-        let mut server = Self { address, cores, stopped, threads: Vec::with_capacity(count) };
-        for (number, (listener, mailbox)) in listeners.into_iter().zip(mailboxes).enumerate() {
-            let id = CoreId(u16::try_from(number).expect("shards are counted in 16 bits"));
-            let (settings, counters) = (settings.clone(), Arc::clone(&counters));
+        for ((number, place), processor) in (0..).zip(places).zip(processors_for_ever(&processors)) {
+            let id = CoreId(number);
             let seed = sys::random_seed()?;
-            let (addresses, stopped) = (server.cores.clone(), stopped_sender.clone());
-            let processor = options.pin_cores.then(|| processors[number % processors.len()]);
-            let cores = options.shards.max(1);
+            let blueprint = blueprint.clone();
+            let processor = processor.filter(|_| pin_cores);
             let main = move || {
-                if let Some(processor) = processor
-                    && let Err(error) = sys::pin_to(processor)
-                {
-                    tracing::warn!(core = %id, processor, %error, "not pinned");
-                }
-                // The node is made here: what it shares within the core never leaves the thread.
-                let node = Node::new(id, cores, Rc::new(settings), counters, seed);
-                let outgoing = Outgoing::new(id, addresses);
-                let start = Start { node, id, mailbox, outgoing, listener, stopped };
-                if let Err(error) = runtime::run(id, || core_loop::run(start)) {
-                    tracing::error!(core = %id, %error, "no I/O driver: ending the process");
+                // Without one of its cores a server is wrong, and nobody would notice.
+                let ended = catch_unwind(AssertUnwindSafe(|| blueprint.run(id, seed, processor, place)));
+                if ended.is_err() {
+                    tracing::error!(core = %id, "a core has ended by a panic: ending the process");
                     std::process::abort();
                 }
             };
-            server.threads.push(Builder::new().name(format!("noex-{number}")).spawn(main)?);
+            self.threads.push(Builder::new().name(format!("noex-{number}")).spawn(main)?);
         }
-        Ok(server)
+        Ok(())
     }
 
     /// Where the server listens, with the real port (P-2).
@@ -92,13 +114,60 @@ impl Server {
                 break;
             }
         }
+        self.leave();
+    }
+
+    /// Ends the threads.
+    fn leave(&mut self) {
         for core in &self.cores {
             core.send(Parcel::Exit);
         }
         for thread in self.threads.drain(..) {
-            if thread.join().is_err() {
-                tracing::error!("a core's thread ended by a panic");
-            }
+            // A panic has ended the process already.
+            let _ = thread.join();
         }
     }
+}
+
+/// What all cores are made from.
+#[derive(Clone)]
+struct Blueprint {
+    settings: Settings,
+    counters: Arc<Counters>,
+    addresses: Vec<Address>,
+    started: Sender<io::Result<()>>,
+    stopped: Sender<CoreId>,
+}
+
+impl Blueprint {
+    /// A core's thread.
+    fn run(
+        self,
+        id: CoreId,
+        seed: [u8; 32],
+        processor: Option<usize>,
+        (listener, mailbox): (TcpListener, Mailbox),
+    ) {
+        if let Some(processor) = processor
+            && let Err(error) = sys::pin_to(processor)
+        {
+            tracing::warn!(core = %id, processor, %error, "not pinned");
+        }
+        let Self { settings, counters, addresses, started, stopped } = self;
+        let cores = u16::try_from(addresses.len()).expect("shards are counted in 16 bits");
+        // The node is made here: what it shares within the core never leaves the thread.
+        let node = Node::new(id, cores, Rc::new(settings), counters, seed);
+        let outgoing = Outgoing::new(id, addresses);
+        let start = Start { node, id, mailbox, outgoing, listener, started: started.clone(), stopped };
+        if let Err(error) = runtime::run(id, || core_loop::run(start)) {
+            // Nobody listens only if the server has failed to start elsewhere.
+            let _ = started.send(Err(error));
+        }
+    }
+}
+
+/// Processors for any number of threads, in turns; `None` if none is known.
+fn processors_for_ever(processors: &[usize]) -> impl Iterator<Item = Option<usize>> {
+    let known = processors.iter().copied().map(Some).cycle();
+    known.chain(std::iter::repeat(None))
 }

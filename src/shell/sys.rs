@@ -5,7 +5,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
-/// Numbers of the processors that this process may run on.
+/// Numbers of the processors that this process may run on; empty if the system does not say.
 pub fn available_cores() -> Vec<usize> {
     // SAFETY: a zeroed cpu_set_t is a valid empty set; the call fills it within its size.
     let set = unsafe {
