@@ -47,6 +47,7 @@ impl Core {
         if session.flight.is_empty() && (!session.backlog.is_empty() || !session.is_open()) {
             self.closing.ready(conn);
         }
+        self.throttle(conn, out);
     }
 
     fn begin_subscription(&mut self, conn: ConnId, watched: Watched) -> SubscriptionId {
