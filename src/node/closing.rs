@@ -10,6 +10,9 @@ use crate::wire::{self, CloseCode};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+/// How long a client may take to ask for its upgrade, milliseconds (P-11).
+const UPGRADE_MS: u64 = 10_000;
+
 /// How long a peer may take to end its side after our Close frame, milliseconds (P-163
 /// allows up to 30 s; a living peer needs one round trip).
 const LINGER_MS: u64 = 2_000;
@@ -24,12 +27,19 @@ const LAST_REQUESTS_MS: u64 = 5_000;
 #[derive(Default)]
 pub(super) struct Closing {
     /// Connections to drop at a monotonic time, earliest first.
-    deadlines: BinaryHeap<Reverse<(u64, ConnId)>>,
+    deadlines: BinaryHeap<Reverse<(u64, ConnId, Deadline)>>,
     /// Connections that have something to serve, or to end, now that their answers are in.
     ready: VecDeque<ConnId>,
     /// Connections past their upgrade whose socket is there.
     websockets: usize,
     stop: Stop,
+}
+
+/// What has to have happened by then.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Deadline {
+    Upgrade,
+    End,
 }
 
 #[derive(Default)]
@@ -66,8 +76,17 @@ impl Closing {
         self.ready.pop_front()
     }
 
+    /// Drops a connection that has not been upgraded in time (P-11).
+    pub(super) fn expect_upgrade(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        self.set(Deadline::Upgrade, now.mono_ms + UPGRADE_MS, conn, out);
+    }
+
     fn drop_at(&mut self, at_ms: u64, conn: ConnId, out: &mut Outbox) {
-        self.deadlines.push(Reverse((at_ms, conn)));
+        self.set(Deadline::End, at_ms, conn, out);
+    }
+
+    fn set(&mut self, deadline: Deadline, at_ms: u64, conn: ConnId, out: &mut Outbox) {
+        self.deadlines.push(Reverse((at_ms, conn, deadline)));
         out.push(Output::WakeAt(at_ms));
     }
 }
@@ -114,13 +133,17 @@ impl Core {
 
     /// Time has passed: who has lingered too long is dropped.
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) {
-        while let Some(Reverse((at_ms, conn))) = self.closing.deadlines.peek().copied() {
+        while let Some(Reverse((at_ms, conn, deadline))) = self.closing.deadlines.peek().copied() {
             if at_ms > now.mono_ms {
                 out.push(Output::WakeAt(at_ms));
                 break;
             }
             self.closing.deadlines.pop();
-            if self.session(conn).is_some_and(|session| !matches!(session.stage, Stage::Gone)) {
+            let is_missed = self.session(conn).is_some_and(|session| match deadline {
+                Deadline::Upgrade => matches!(session.stage, Stage::Handshake(_)),
+                Deadline::End => !matches!(session.stage, Stage::Gone),
+            });
+            if is_missed {
                 out.push(Output::Drop(conn));
             }
         }

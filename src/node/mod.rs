@@ -153,7 +153,7 @@ impl Node {
     /// Handles one input. The caller drains `out` completely before the next call.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
         match input {
-            Input::Accepted => self.core.accept(out),
+            Input::Accepted => self.core.accept(now, out),
             Input::Bytes(conn, bytes) => self.receive(conn, bytes, now, out),
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),

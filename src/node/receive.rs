@@ -52,11 +52,14 @@ impl Node {
 
 impl Core {
     /// A client has connected; nothing is sent before its upgrade request.
-    pub(super) fn accept(&mut self, out: &mut Outbox) {
+    pub(super) fn accept(&mut self, now: Now, out: &mut Outbox) {
         let (slot, generation) = self.sessions.insert(Session::default());
-        out.push(Output::Admitted(ConnId { slot, generation }));
+        let conn = ConnId { slot, generation };
+        out.push(Output::Admitted(conn));
         if self.closing.is_forced() {
-            out.push(Output::Drop(ConnId { slot, generation }));
+            out.push(Output::Drop(conn));
+        } else {
+            self.closing.expect_upgrade(conn, now, out);
         }
     }
 

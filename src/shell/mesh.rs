@@ -13,7 +13,7 @@ use crate::base::limits::INBOX_MESSAGES_MAX;
 use crate::node::Mail;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use monoio::net::TcpStream;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
@@ -122,37 +122,32 @@ impl Inbox {
 pub(super) struct Outgoing {
     me: CoreId,
     addresses: Vec<Address>,
-    held: RefCell<Vec<Held>>,
-}
-
-#[derive(Default)]
-struct Held {
-    parcels: VecDeque<Parcel>,
-    /// Whether something was sent since the last ring.
-    is_due: bool,
+    held: RefCell<Vec<VecDeque<Parcel>>>,
+    /// How much is held back, for all receivers together.
+    held_parcels: Cell<usize>,
+    /// Receivers of what was sent since the last ring, in no order, possibly twice.
+    due: RefCell<Vec<usize>>,
 }
 
 impl Outgoing {
     pub(super) fn new(me: CoreId, addresses: Vec<Address>) -> Self {
-        let held = addresses.iter().map(|_| Held::default()).collect();
-        Self { me, addresses, held: RefCell::new(held) }
+        let held = addresses.iter().map(|_| VecDeque::new()).collect();
+        Self { me, addresses, held: RefCell::new(held), held_parcels: Cell::new(0), due: RefCell::default() }
     }
 
     /// Sends, or holds back behind what is held back already. Never waits: two cores that
     /// waited for each other would do so for ever.
     pub(super) fn post(&self, to: CoreId, mail: Mail) {
+        let to = to.index();
         let mut held = self.held.borrow_mut();
-        held[to.index()].parcels.push_back(Parcel::Mail(self.me, mail));
-        self.move_on(to.index(), &mut held[to.index()]);
+        held[to].push_back(Parcel::Mail(self.me, mail));
+        self.held_parcels.set(self.held_parcels.get() + 1);
+        self.move_on(to, &mut held[to]);
     }
 
     /// Wakes the receivers of what was sent since the last call.
     pub(super) fn ring(&self) {
-        for (address, held) in self.addresses.iter().zip(self.held.borrow_mut().iter_mut()) {
-            if std::mem::take(&mut held.is_due) {
-                address.ring();
-            }
-        }
+        self.due.borrow_mut().drain(..).for_each(|to| self.addresses[to].ring());
     }
 
     /// Tries again to send what is held back.
@@ -164,20 +159,27 @@ impl Outgoing {
 
     /// Whether some inbox is full: then no more is read from clients.
     pub(super) fn is_congested(&self) -> bool {
-        self.held.borrow().iter().any(|held| !held.parcels.is_empty())
+        self.held_parcels.get() > 0
     }
 
-    fn move_on(&self, to: usize, held: &mut Held) {
-        while let Some(parcel) = held.parcels.pop_front() {
+    fn move_on(&self, to: usize, held: &mut VecDeque<Parcel>) {
+        let before = held.len();
+        while let Some(parcel) = held.pop_front() {
             match self.addresses[to].queue.try_send(parcel) {
-                Ok(()) => held.is_due = true,
+                Ok(()) => {
+                    let mut due = self.due.borrow_mut();
+                    if due.last() != Some(&to) {
+                        due.push(to);
+                    }
+                }
                 Err(TrySendError::Full(parcel)) => {
-                    held.parcels.push_front(parcel);
-                    return;
+                    held.push_front(parcel);
+                    break;
                 }
                 // The core has left its thread: the server is over, and nothing waits any more.
-                Err(TrySendError::Disconnected(_)) => return held.parcels.clear(),
+                Err(TrySendError::Disconnected(_)) => held.clear(),
             }
         }
+        self.held_parcels.set(self.held_parcels.get() + held.len() - before);
     }
 }

@@ -129,6 +129,20 @@ fn a_lingering_peer_is_dropped() {
     });
 }
 
+// P-11: a client that does not ask for its upgrade in time is dropped; one that has asked stays
+#[test]
+fn an_upgrade_has_a_deadline() {
+    on_all(|cluster| {
+        let (silent, slow) = (cluster.connect(0), cluster.connect(0));
+        cluster.send(slow, b"GET / HTTP/1.1\r\nHost: x\r\n");
+        let client = Client::welcomed(cluster, 0);
+        cluster.advance(9_999);
+        assert!(!cluster.is_closed(silent) && !cluster.is_closed(slow));
+        cluster.advance(1);
+        assert!(cluster.is_closed(silent) && cluster.is_closed(slow) && !cluster.is_closed(client.link));
+    });
+}
+
 // P-4, P-10, K-13, P-24: HTTP that is no upgrade, and frames right behind one
 #[test]
 fn upgrades() {
