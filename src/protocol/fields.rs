@@ -66,9 +66,9 @@ impl<'a, 't> Fields<'a, 't> {
     /// The same without its message.
     pub(super) fn optional_key(self) -> Option<Key> {
         let value = self.present("key")?;
-        let mut text = Vec::new();
+        let mut text = Vec::with_capacity(48);
         value.write(&mut text);
-        Some(Key::from_vec(text))
+        Some(Key::from_slice(&text))
     }
 
     /// Any value but null, as canonical JSON.

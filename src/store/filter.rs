@@ -2,7 +2,7 @@
 
 use super::definition::Definition;
 use super::record::Record;
-use crate::base::json::{Names, Object, Raw};
+use crate::base::json::{Object, Raw, SEARCHES_MAX, Table};
 use smallvec::SmallVec;
 
 /// Terms that all must hold; none at all matches every record (S-101).
@@ -93,13 +93,10 @@ impl Matcher<'_> {
     }
 
     fn others_match(&self, record: &Record) -> bool {
-        match &self.others[..] {
-            [] => true,
-            [term] => term.test.holds(record.property(&term.field)),
-            terms => {
-                let properties = Names::new(record.properties());
-                terms.iter().all(|term| term.test.holds(properties.get(&term.field)))
-            }
+        if self.others.len() <= SEARCHES_MAX {
+            return self.others.iter().all(|term| term.test.holds(record.property(&term.field)));
         }
+        let properties: Table<'_> = record.properties().collect();
+        self.others.iter().all(|term| term.test.holds(properties.get(&*term.field).copied()))
     }
 }

@@ -4,7 +4,7 @@ use super::definition::{Definition, Field, Generated};
 use super::record::{META_NAMES, Meta, Record};
 use super::validate;
 use crate::base::fault::Fault;
-use crate::base::json::{Names, Object, Raw, Span};
+use crate::base::json::{Names, Object, Raw, SEARCHES_MAX, Span, Table};
 use crate::base::random::Random;
 
 /// What the outside contributes to a new version of a record.
@@ -43,14 +43,20 @@ pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> 
 /// # Errors
 /// `VALIDATION_ERROR` with every issue of the merged record (S-51, S-89).
 pub fn update(definition: &Definition, old: &Record, data: &Object, unix_ms: u64) -> Result<Record, Fault> {
-    let new = Names::new(data.members().filter(|(name, _)| may_update(definition, name)));
-    let kept = Names::new(old.data());
+    let new = Names::new(data);
     let mut draft = Draft::new(definition, old.text().len() + data.text().len());
     for (name, value) in old.data() {
-        draft.add(name, new.get(name).unwrap_or(value).as_bytes());
+        let replacement = new.get(name).filter(|_| may_update(definition, name));
+        draft.add(name, replacement.unwrap_or(value).as_bytes());
     }
-    for (name, value) in data.members() {
-        if kept.get(name).is_none() && may_update(definition, name) {
+    let kept: Table<'_> = if data.len() > SEARCHES_MAX { old.data().collect() } else { Table::default() };
+    for (name, value) in data.members().filter(|(name, _)| may_update(definition, name)) {
+        let is_kept = match definition.field_number(name) {
+            Some(number) => draft.fields[number].is_some(),
+            None if data.len() > SEARCHES_MAX => kept.contains_key(name),
+            None => old.data().any(|(old_name, _)| old_name == name),
+        };
+        if !is_kept {
             draft.add(name, value.as_bytes());
         }
     }

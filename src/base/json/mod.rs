@@ -13,7 +13,7 @@ mod raw;
 mod tape;
 mod write;
 
-pub use names::Names;
+pub use names::{Names, SEARCHES_MAX, Table};
 pub use number::Number;
 pub use object::{Object, Span};
 pub use raw::{Kind, Raw};
