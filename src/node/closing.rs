@@ -102,6 +102,9 @@ impl Core {
     pub(super) fn finish(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
         session.stage = Stage::Closing;
+        if std::mem::take(&mut session.paused) {
+            out.push(Output::Resume(conn)); // or the peer's end would go unnoticed
+        }
         self.end_subscriptions(conn, out);
         out.push(Output::Finish(conn));
         self.closing.drop_at(now.mono_ms + LAST_BYTES_MS, conn, out);

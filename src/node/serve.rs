@@ -283,7 +283,7 @@ impl Core {
     /// Stops reading from a client that floods us, with messages or by not reading its answers.
     pub(super) fn throttle(&mut self, conn: ConnId, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
-        if session.is_flooded() && !session.paused {
+        if session.is_open() && session.is_flooded() && !session.paused {
             session.paused = true;
             out.push(Output::Pause(conn));
         }

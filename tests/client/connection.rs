@@ -243,6 +243,32 @@ fn a_client_that_does_not_read_waits() {
     }
 }
 
+// P-170: a stop notices the end of a client that it has stopped reading from.
+#[test]
+fn a_stop_hears_clients_that_do_not_read() {
+    for cores in CORES {
+        let mut cluster = prompt(&setups::open(cores), cores);
+        let mut client = Client::welcomed(&mut cluster, 0);
+        let record = "x".repeat(500_000);
+        client.send(
+            &mut cluster,
+            &format!(r#"{{"id":0,"type":"store.insert","bucket":"k","data":{{"k":"{record}"}}}}"#),
+        );
+        cluster.settle();
+        client.json(&cluster);
+        cluster.links[client.link].drains = false;
+        for id in 1..=9 {
+            client.send(&mut cluster, &format!(r#"{{"id":{id},"type":"store.all","bucket":"k"}}"#));
+        }
+        cluster.settle();
+        assert!(!cluster.backpressure(client.link).1, "it is not read from");
+        cluster.shutdown(0);
+        cluster.vanish(client.link);
+        cluster.settle();
+        assert!(cluster.all_stopped());
+    }
+}
+
 // S-17: as many members and terms as a message holds, at a cost that grows with it, not with its square
 #[test]
 fn large_objects() {
