@@ -44,7 +44,7 @@ impl Core {
             self.end_subscriptions(conn, out);
         }
         let session = self.session(conn).expect("answering does not end a session");
-        if session.flight.is_empty() && (!session.backlog.is_empty() || !session.is_open()) {
+        if session.flight.is_empty() && (session.is_held_up() || !session.is_open()) {
             self.closing.ready(conn);
         }
         self.throttle(conn, out);

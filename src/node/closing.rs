@@ -5,7 +5,7 @@ use super::outbox::{Outbox, Output};
 use crate::base::ids::ConnId;
 use crate::base::time::Now;
 use crate::protocol;
-use crate::session::Stage;
+use crate::session::{Session, Stage};
 use crate::wire::{self, CloseCode};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -155,14 +155,12 @@ impl Core {
         }
     }
 
-    /// What follows from bytes having left: a client that has caught up is served again, and a
-    /// peer that has been sent its Close is given the time to answer it.
+    /// A peer that has been sent its Close is given the time to answer it.
     pub(super) fn after_sent(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
-        let Some(session) = self.session(conn) else { return };
-        if matches!(session.stage, Stage::Closing) && session.unsent_bytes == 0 {
+        let is_closed =
+            |session: &mut Session| matches!(session.stage, Stage::Closing) && session.unsent_bytes == 0;
+        if self.session(conn).is_some_and(is_closed) {
             self.closing.drop_at(now.mono_ms + LINGER_MS, conn, out);
-        } else if (session.paused || !session.backlog.is_empty()) && session.has_read_up() {
-            self.closing.ready(conn);
         }
     }
 

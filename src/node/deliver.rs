@@ -9,7 +9,7 @@ use crate::base::limits::PUSH_COPY_BYTES_MAX;
 use crate::base::time::Now;
 use crate::message::PushSet;
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
-use crate::session::{Hub, Session, Watched};
+use crate::session::{Hub, Session, Subscriber, Watched};
 use crate::wire::{self, Opcode};
 use std::rc::Rc;
 
@@ -18,33 +18,31 @@ impl Core {
     pub(super) fn push(&mut self, from: CoreId, set: PushSet, now: Now, out: &mut Outbox) {
         let mark = self.settings.limits.unsent_bytes_mark;
         let is_single = set.updates.len() == 1;
-        let mut due: Vec<(SubscriptionId, ConnId, LocalBody)> = Vec::new();
+        let mut due = Vec::new();
         let mut expired = Vec::new();
         for (live, body) in set.updates {
             let body: LocalBody = Rc::new(body);
-            let Some((before, subscribers)) = self.hub.update((from, live), Rc::clone(&body)) else {
-                continue;
-            };
+            let query = (from, live);
+            let Some((before, subscribers)) = self.hub.update(query, Rc::clone(&body)) else { continue };
             for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
                 let conn = subscriber.conn;
                 let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
                 if session.has_expired(now.unix_ms) {
                     expired.push(conn);
-                } else if session.unsent_bytes >= mark {
-                    subscriber.stale = Some(before);
-                    session.stale_subscriptions += 1;
-                } else if is_single {
-                    send(session, conn, QUERY_HEAD, subscriber.id, &body, out);
+                } else if !is_single {
+                    due.push((*subscriber, query, before, Rc::clone(&body)));
                 } else {
-                    due.push((subscriber.id, conn, Rc::clone(&body)));
+                    push_or_mark(session, subscriber, before, &body, mark, out);
                 }
             }
         }
         // P-126: the pushes of one commit leave in the order of their subscriptions.
-        due.sort_by_key(|(id, ..)| *id);
-        for (id, conn, body) in due {
-            if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) {
-                send(session, conn, QUERY_HEAD, id, &body, out);
+        due.sort_by_key(|(subscriber, ..)| subscriber.id);
+        for (Subscriber { conn, id, .. }, query, before, body) in due {
+            if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation)
+                && let Some((_, subscriber)) = self.hub.query_mut(query, id)
+            {
+                push_or_mark(session, subscriber, before, &body, mark, out);
             }
         }
         self.end_expired(&expired, out);
@@ -60,7 +58,7 @@ impl Core {
             let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
             if session.has_expired(now.unix_ms) {
                 expired.push(conn);
-            } else if session.unsent_bytes >= mark {
+            } else if session.withholds_pushes(mark) {
                 session.events_dropped += 1; // K-5: events are not state and cannot be conflated
             } else {
                 send(session, conn, EVENT_HEAD, subscriber.id, &body, out);
@@ -69,27 +67,57 @@ impl Core {
         self.end_expired(&expired, out);
     }
 
-    /// The operating system has taken bytes: a client that has caught up gets the current
-    /// answer of every query that went stale meanwhile, if it differs from what it has (K-4).
+    /// The operating system has taken bytes: what waited for the client to read goes on, its own
+    /// requests first.
     pub(super) fn sent(&mut self, conn: ConnId, bytes: u64, now: Now, out: &mut Outbox) {
-        let mark = self.settings.limits.unsent_bytes_mark;
-        let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { return };
+        let Some(session) = self.session(conn) else { return };
         session.unsent_bytes =
             session.unsent_bytes.checked_sub(bytes).expect("only what was handed over can be sent");
-        if session.stale_subscriptions > 0 && session.unsent_bytes < mark {
-            if session.has_expired(now.unix_ms) {
-                self.end_subscriptions(conn, out);
-            } else {
-                catch_up(session, conn, &mut self.hub, mark, out);
-            }
+        let serves = session.is_held_up() && session.has_read_up() && session.flight.is_empty();
+        if serves {
+            self.closing.ready(conn);
+        } else {
+            self.catch_up(conn, now, out);
         }
         self.after_sent(conn, now, out);
+    }
+
+    /// A client that has caught up gets the current answer of every query that went stale
+    /// meanwhile, if it differs from what it has (K-4).
+    pub(super) fn catch_up(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
+        let mark = self.settings.limits.unsent_bytes_mark;
+        let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { return };
+        if session.stale_subscriptions == 0 || session.withholds_pushes(mark) {
+            return;
+        }
+        if session.has_expired(now.unix_ms) {
+            self.end_subscriptions(conn, out);
+        } else {
+            catch_up(session, conn, &mut self.hub, mark, out);
+        }
     }
 
     /// nothing is pushed on behalf of a session that has expired, even if its client is
     /// silent; its subscriptions end.
     fn end_expired(&mut self, conns: &[ConnId], out: &mut Outbox) {
         conns.iter().for_each(|conn| self.end_subscriptions(*conn, out));
+    }
+}
+
+/// Sends a push, or notes that the subscriber has to catch up later.
+fn push_or_mark(
+    session: &mut Session,
+    subscriber: &mut Subscriber,
+    before: u64,
+    body: &LocalBody,
+    mark: u64,
+    out: &mut Outbox,
+) {
+    if session.withholds_pushes(mark) {
+        subscriber.stale = Some(before);
+        session.stale_subscriptions += 1;
+    } else {
+        send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, out);
     }
 }
 
@@ -102,7 +130,7 @@ fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: 
         let (latest, subscriber) =
             hub.query_mut((core, live), subscription.id).expect("the session's list and the hub agree");
         let Some(delivered) = subscriber.stale else { continue };
-        if session.unsent_bytes >= mark {
+        if session.withholds_pushes(mark) {
             session.catch_up_from = u32::try_from(at).expect("fewer than 2^32 subscriptions");
             return;
         }

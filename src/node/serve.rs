@@ -296,6 +296,8 @@ impl Core {
             session.paused = false;
             out.push(Output::Resume(conn));
         }
+        self.catch_up(conn, now, out);
+        let Some(session) = self.session(conn) else { return };
         if session.is_idle() && !matches!(session.stage, Stage::Ready) {
             self.after_last_answer(conn, now, out);
         }

@@ -120,6 +120,17 @@ impl Session {
         self.unsent_bytes >= UNSENT_ANSWER_BYTES_MAX
     }
 
+    /// Whether messages wait, or are not read, until the client has read more.
+    pub fn is_held_up(&self) -> bool {
+        self.paused || !self.backlog.is_empty()
+    }
+
+    /// Whether pushes are withheld: from the mark on (P-110), and while the client's own requests
+    /// wait for it to read, since pushes would keep them waiting for ever.
+    pub fn withholds_pushes(&self, mark: u64) -> bool {
+        self.unsent_bytes >= mark || (self.is_held_up() && !self.has_read_up())
+    }
+
     /// Whether it is time to stop reading: more has been sent, or asked, than is worth keeping.
     pub fn is_flooded(&self) -> bool {
         self.backlog.is_full() || self.is_clogged()

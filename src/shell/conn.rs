@@ -160,7 +160,10 @@ impl Serving {
                 self.conn.stream.shutdown(libc::SHUT_WR);
             }
         }
-        let reads = !self.peer_has_ended && !self.conn.is_paused.get() && !self.core.holds_back(&self.conn);
+        // From a peer that takes nothing any more there is only an end to come, which must be seen
+        // even if it is not to be read from.
+        let is_paused = self.conn.is_paused.get() && !self.peer_is_deaf;
+        let reads = !self.peer_has_ended && !is_paused && !self.core.holds_back(&self.conn);
         if reads && readable.poll(cx).is_ready() {
             return Poll::Ready(Event::Readable);
         }

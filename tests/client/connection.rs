@@ -243,6 +243,47 @@ fn a_client_that_does_not_read_waits() {
     }
 }
 
+// P-110, Q-17: pushes do not keep the requests of a client waiting that reads, however slowly, even
+// with a mark above the bound for answers.
+#[test]
+fn pushes_do_not_starve_requests() {
+    let settings = setups::limited(2, |limits| limits.unsent_bytes_mark = 8 * 1024 * 1024);
+    let mut cluster = prompt(&settings, 2);
+    let mut reader = Client::welcomed(&mut cluster, 0);
+    let writer = Client::welcomed(&mut cluster, 1);
+    let large = "x".repeat(400_000);
+    writer.send(
+        &mut cluster,
+        &format!(r#"{{"id":0,"type":"store.insert","bucket":"k","data":{{"k":"a","x":"{large}"}}}}"#),
+    );
+    reader.send(&mut cluster, r#"{"id":1,"type":"store.subscribe","query":"all-k"}"#);
+    cluster.settle();
+    reader.json(&cluster);
+    cluster.links[reader.link].drains = false;
+    let write = |cluster: &mut Cluster, writer: &Client, n: u64| {
+        let update =
+            format!(r#"{{"id":{n},"type":"store.update","bucket":"k","key":"a","data":{{"v":{n}}}}}"#);
+        writer.send(cluster, &update);
+        cluster.settle();
+    };
+    for n in 0..30 {
+        write(&mut cluster, &writer, n);
+    }
+    reader.send(&mut cluster, r#"{"id":2,"type":"store.count","bucket":"u"}"#);
+    cluster.settle();
+    let is_answered =
+        |reader: &mut Client, cluster: &Cluster| reader.json(cluster).iter().any(|m| m["id"] == 2);
+    // For every chunk that the reader takes there is another change.
+    for n in 30..100 {
+        cluster.take(reader.link, 300_000);
+        write(&mut cluster, &writer, n);
+        if is_answered(&mut reader, &cluster) {
+            return;
+        }
+    }
+    panic!("the request still waits: {:?}", cluster.backpressure(reader.link));
+}
+
 // P-170: a stop notices the end of a client that it has stopped reading from.
 #[test]
 fn a_stop_hears_clients_that_do_not_read() {

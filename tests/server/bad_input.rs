@@ -137,6 +137,29 @@ fn clients_that_vanish_leave_nothing() {
 }
 
 #[test]
+fn a_client_that_is_not_read_from_may_vanish() {
+    // P-168, Q-17: it asked for more than it read, the server stopped reading from it, and it died.
+    let program = Program::start(program::shop());
+    let mut witness = Client::connect(program.address());
+    witness.ask(json!({"type": "auth.login", "token": "admin-token"}));
+    let user = json!({"id": "large", "name": "x".repeat(900 * 1024), "email": "e"});
+    witness.ask(json!({"type": "store.insert", "bucket": "users", "data": user}));
+    let before = program.descriptors();
+    for _ in 0..5 {
+        let mut raw = Raw::upgraded(program.address());
+        raw.send(text(r#"{"id":1,"type":"auth.login","token":"admin-token"}"#));
+        raw.send(text(r#"{"id":2,"type":"store.subscribe","query":"recent-orders"}"#));
+        raw.send(text(r#"{"id":3,"type":"store.get","bucket":"users","key":"large"}"#).repeat(40));
+        raw.reset_when_delivered();
+    }
+    let begin = Instant::now();
+    while program.descriptors() > before {
+        assert!(begin.elapsed() < DEADLINE, "{} descriptors, {before} before", program.descriptors());
+        witness.is_served();
+    }
+}
+
+#[test]
 fn a_transaction_whose_client_vanishes_is_whole() {
     // P-168, S-10: all of it or nothing, and nobody waits for its locks.
     let server = Running::start(&shop::open(2), 2);

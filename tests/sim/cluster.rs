@@ -130,6 +130,16 @@ impl Cluster {
         self.links[link].closed
     }
 
+    /// The client reads so many bytes, whether or not its link drains.
+    pub(crate) fn take(&mut self, link: usize, bytes: usize) {
+        let count = bytes.min(self.links[link].unsent.len());
+        let taken: Vec<u8> = self.links[link].unsent.drain(..count).collect();
+        self.links[link].to_client.extend(taken);
+        let (core, conn) = (self.links[link].core, self.links[link].conn);
+        self.drive(core, Input::Sent(conn, count), None);
+        self.settle();
+    }
+
     /// Bytes that the network has not taken from the server, and whether the server reads on.
     pub(crate) fn backpressure(&self, link: usize) -> (usize, bool) {
         (self.links[link].unsent.len(), !self.links[link].paused)
