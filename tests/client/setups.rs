@@ -1,9 +1,8 @@
 //! The servers that the themes are played on.
 
-use noex_server::base::json::Raw;
+use noex_server::access;
 use noex_server::base::limits::Limits;
-use noex_server::node::{Placement, Settings};
-use noex_server::{access, query, store};
+use noex_server::node::Settings;
 use sha2::{Digest, Sha256};
 
 /// The buckets of 02 §18 as far as this version has them, and some with odd names and types.
@@ -40,25 +39,9 @@ const QUERIES: &[(&str, &str)] = &[
     ("lost", r#"{"bucket":"nowhere"}"#),
 ];
 
-/// Everybody may do everything. Neighbours in the list of buckets live on different cores,
-/// if there are several; facts and events live on the last one.
+/// Everybody may do everything.
 pub(crate) fn open(cores: u16) -> Settings {
-    let bucket = |(name, json): &(&str, &str)| {
-        store::Definition::parse(name, Raw::trusted(json.as_bytes())).expect("a good definition")
-    };
-    let query = |(name, json): &(&str, &str)| {
-        let definition = query::Definition::parse(name, Raw::trusted(json.as_bytes()));
-        ((*name).to_owned(), definition.expect("a good definition"))
-    };
-    let pin = |(at, (name, _)): (usize, &(&str, &str))| {
-        ((*name).to_owned(), u16::try_from(at).expect("few buckets") % cores)
-    };
-    Settings {
-        buckets: BUCKETS.iter().map(bucket).collect(),
-        queries: QUERIES.iter().map(query).collect(),
-        placement: Placement { buckets: BUCKETS.iter().enumerate().map(pin).collect(), rules: cores - 1 },
-        ..Settings::default()
-    }
+    crate::shop::settings(BUCKETS, QUERIES, cores)
 }
 
 /// Without a rule engine.

@@ -37,6 +37,12 @@ const QUERIES: [(&str, &str); 5] = [
 
 /// The shop without authentication. With more than one core, products and orders are kept apart.
 pub(crate) fn open(cores: u16) -> Settings {
+    settings(&BUCKETS, &QUERIES, cores)
+}
+
+/// A server with these definitions. Neighbours in the list of buckets live on different cores,
+/// if there are several; facts and events live on the last one.
+pub(crate) fn settings(buckets: &[(&str, &str)], queries: &[(&str, &str)], cores: u16) -> Settings {
     let bucket = |(name, json): &(&str, &str)| {
         store::Definition::parse(name, Raw::trusted(json.as_bytes())).expect("a good definition")
     };
@@ -45,12 +51,12 @@ pub(crate) fn open(cores: u16) -> Settings {
         ((*name).to_owned(), definition.expect("a good definition"))
     };
     let pin = |(at, (name, _)): (usize, &(&str, &str))| {
-        ((*name).to_owned(), u16::try_from(at).expect("four buckets") % cores)
+        ((*name).to_owned(), u16::try_from(at).expect("few buckets") % cores)
     };
     Settings {
-        buckets: BUCKETS.iter().map(bucket).collect(),
-        queries: QUERIES.iter().map(query).collect(),
-        placement: Placement { buckets: BUCKETS.iter().enumerate().map(pin).collect(), rules: cores - 1 },
+        buckets: buckets.iter().map(bucket).collect(),
+        queries: queries.iter().map(query).collect(),
+        placement: Placement { buckets: buckets.iter().enumerate().map(pin).collect(), rules: cores - 1 },
         ..Settings::default()
     }
 }
