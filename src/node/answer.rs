@@ -24,8 +24,7 @@ impl Core {
                 if pending.due == Due::Subscription {
                     self.counters.release_subscription();
                 }
-                let expose = self.settings.expose_error_details;
-                self.frame(conn, out, |out| protocol::error(out, pending.id, &fault, expose));
+                self.error(conn, pending.id, &fault, out);
             }
             Outcome::Subscribed { live, body } => {
                 let body: LocalBody = Rc::new(body);

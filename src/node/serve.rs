@@ -263,10 +263,15 @@ impl Core {
     fn refuse(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) -> bool {
         let is_free = self.session(conn).is_none_or(|session| session.flight.is_empty());
         if is_free {
-            let expose = self.settings.expose_error_details;
-            self.frame(conn, out, |out| protocol::error(out, id, fault, expose));
+            self.error(conn, id, fault, out);
         }
         is_free
+    }
+
+    /// Sends an error.
+    pub(super) fn error(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) {
+        let expose = self.settings.expose_error_details;
+        self.frame(conn, out, |out| protocol::error(out, id, fault, expose));
     }
 
     /// Sends a result.

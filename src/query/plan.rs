@@ -82,11 +82,7 @@ impl Definition {
     /// Puts the parameters in their places. A parameter that is missing makes the term match
     /// records without that field (S-235); a parameter is only ever a plain value (S-236).
     pub fn bind(&self, bucket: BucketId, params: Option<Raw<'_>>) -> Bound {
-        let value_of = |name: &[u8]| {
-            params
-                .and_then(|params| params.members().find(|(member, _)| *member == name))
-                .map(|(_, value)| value)
-        };
+        let value_of = |name: &[u8]| params.and_then(|params| params.get(name));
         let terms = self.terms.iter().map(|(field, operand)| {
             let test = match operand {
                 Operand::Literal(test) => test.clone(),
@@ -124,8 +120,7 @@ fn positive(value: Raw<'_>) -> Option<u64> {
 }
 
 fn aggregate(value: Raw<'_>) -> Result<Read, &'static str> {
-    let function = value.members().find(|(member, _)| *member == b"\"function\"").map(|(_, value)| value);
-    match function.and_then(Raw::as_str).as_deref() {
+    match value.get(b"\"function\"").and_then(Raw::as_str).as_deref() {
         Some("count") => Ok(Read::Count),
         Some("sum" | "avg" | "min" | "max") => Err("only \"count\" is supported by this version"),
         _ => Err("expected {\"function\":\"count\"}"),

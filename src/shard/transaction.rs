@@ -59,7 +59,11 @@ impl Shard {
     /// asked, and the failure that is reported must be that of one state.
     pub fn prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
         if let Some(prepare) = self.prepare_or_wait(prepare) {
-            let intents = self.intents(prepare.steps.iter().map(|(_, step)| step));
+            // The last agent locks nothing.
+            let intents = match prepare.commits {
+                true => Vec::new(),
+                false => self.intents(prepare.steps.iter().map(|(_, step)| step)),
+            };
             self.run_prepare(prepare, intents, now, out);
         }
     }

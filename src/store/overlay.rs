@@ -129,7 +129,7 @@ impl<'a> View<'a> {
             let Some(delta) = self.delta else { return Some(record) };
             match delta.writes.get(record.key(self.definition()).as_bytes()) {
                 None => Some(record),
-                Some(pending) if pending.removes => None,
+                // A record that goes has no new version in its place.
                 Some(pending) => pending.updated.as_ref(),
             }
         };

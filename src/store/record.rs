@@ -72,7 +72,7 @@ impl Record {
 
     /// The value of any top-level property, metadata included (S-63). Scans the text.
     pub fn property(&self, quoted: &[u8]) -> Option<Raw<'_>> {
-        self.properties().find(|(name, _)| *name == quoted).map(|(_, value)| value)
+        Raw::trusted(&self.text).get(quoted)
     }
 
     /// All top-level properties as (name with quotes, value).

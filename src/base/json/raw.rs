@@ -103,6 +103,11 @@ impl<'a> Raw<'a> {
         })
     }
 
+    /// The value of the member with that name (with quotes), if it is an object that has it. Scans.
+    pub fn get(self, quoted_name: &[u8]) -> Option<Raw<'a>> {
+        self.members().find(|(name, _)| *name == quoted_name).map(|(_, value)| value)
+    }
+
     /// The elements of an array, in order. Yields nothing for other values.
     pub fn elements(self) -> impl Iterator<Item = Raw<'a>> {
         let mut items = Items::inside(self.0, b'[');
