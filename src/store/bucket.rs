@@ -113,6 +113,12 @@ impl Bucket {
         self.walk(self.last, |slot| slot.previous)
     }
 
+    /// The records behind the one of that key, in bucket order. O(1) to begin.
+    pub fn iter_after<'a>(&'a self, key: &[u8]) -> Option<impl Iterator<Item = &'a Record> + use<'a>> {
+        let slot = self.slot_of(key)?;
+        Some(self.walk(self.slots[slot as usize].next, |slot| slot.next))
+    }
+
     /// A copy of a record's key.
     pub fn key_of(&self, record: &Record) -> Key {
         Key::from_slice(record.key(&self.definition).as_bytes())

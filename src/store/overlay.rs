@@ -123,17 +123,63 @@ impl<'a> View<'a> {
         }
     }
 
-    /// The records in order: committed ones in their places, then the transaction's inserts.
+    /// How many records there are. O(1), in a transaction O(its writes).
+    pub fn len(self) -> usize {
+        let pending = || self.delta.into_iter().flat_map(|delta| delta.writes.values());
+        let removed = pending().filter(|pending| pending.removes).count();
+        let inserted = pending().filter(|pending| pending.inserted.is_some()).count();
+        self.bucket.len() - removed + inserted
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The records in bucket order (S-70): committed ones in their places, then the
+    /// transaction's inserts (S-169).
     pub fn records(self) -> impl Iterator<Item = &'a Record> {
-        let current = move |record: &'a Record| {
-            let Some(delta) = self.delta else { return Some(record) };
-            match delta.writes.get(record.key(self.definition()).as_bytes()) {
-                None => Some(record),
-                // A record that goes has no new version in its place.
-                Some(pending) => pending.updated.as_ref(),
-            }
-        };
-        self.bucket.iter().filter_map(current).chain(self.inserted())
+        self.bucket.iter().filter_map(move |record| self.current(record)).chain(self.inserted())
+    }
+
+    /// The records in bucket order from the last to the first.
+    pub fn records_back(self) -> impl Iterator<Item = &'a Record> {
+        self.inserted().rev().chain(self.bucket.iter_back().filter_map(move |record| self.current(record)))
+    }
+
+    /// The records in the order of positional reads (S-72, S-106): key order in an `ordered_set`,
+    /// otherwise bucket order.
+    ///
+    /// # Panics
+    /// Inside a transaction, which has no positional reads (02 §9.1).
+    pub fn ordered(self) -> impl Iterator<Item = &'a Record> {
+        self.assert_committed();
+        self.bucket.iter()
+    }
+
+    /// The same from the last to the first.
+    ///
+    /// # Panics
+    /// As [`Self::ordered`].
+    pub fn ordered_back(self) -> impl Iterator<Item = &'a Record> {
+        self.assert_committed();
+        self.bucket.iter_back()
+    }
+
+    /// The records behind the one of that key in the order of positional reads; `None` if there is
+    /// no record of that key (S-109). Beginning costs O(1).
+    ///
+    /// # Panics
+    /// As [`Self::ordered`].
+    pub fn after(self, key: &[u8]) -> Option<impl Iterator<Item = &'a Record> + use<'a>> {
+        self.assert_committed();
+        self.bucket.iter_after(key)
+    }
+
+    /// Records in bucket order among which are all that match. An index narrows them down if a
+    /// term demands equality of an indexed field; that changes cost, never results (S-79).
+    pub fn candidates(self, _filter: &Filter) -> impl Iterator<Item = &'a Record> + use<'a> {
+        self.records()
     }
 
     /// Appends the matching records as a JSON array (S-97, S-98).
@@ -182,7 +228,21 @@ impl<'a> View<'a> {
         self.records().filter(move |record| matcher.matches(record))
     }
 
-    fn inserted(self) -> impl Iterator<Item = &'a Record> {
+    /// A committed record as the transaction sees it.
+    fn current(self, record: &'a Record) -> Option<&'a Record> {
+        let Some(delta) = self.delta else { return Some(record) };
+        match delta.writes.get(record.key(self.definition()).as_bytes()) {
+            None => Some(record),
+            // A record that goes has no new version in its place.
+            Some(pending) => pending.updated.as_ref(),
+        }
+    }
+
+    fn assert_committed(self) {
+        assert!(self.delta.is_none(), "a transaction has no positional reads");
+    }
+
+    fn inserted(self) -> impl DoubleEndedIterator<Item = &'a Record> {
         let mut inserted: Vec<&'a (u64, Record)> = self
             .delta
             .into_iter()
@@ -207,4 +267,68 @@ fn write_array<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Vec<u8>)
         out.extend_from_slice(record.text());
     }
     out.push(b']');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Delta, View};
+    use crate::base::json::{Object, Parser, Raw};
+    use crate::base::random::Random;
+    use crate::store::{Bucket, Definition, Filter, Key, Record, Stamp, insert};
+
+    const DEFINITION: &str = r#"{"key":"k","schema":{"k":{"type":"string"}}}"#;
+
+    fn record(definition: &Definition, key: &str) -> Record {
+        let mut text = format!(r#"{{"k":"{key}"}}"#).into_bytes();
+        let mut parser = Parser::default();
+        let data = Object::from_value(parser.parse(&mut text).unwrap().root()).unwrap();
+        let mut random = Random::from_seed([1; 32]);
+        insert(definition, &data, &mut Stamp { unix_ms: 7, random: &mut random }).unwrap()
+    }
+
+    fn key(key: &str) -> Key {
+        Key::from_slice(format!("\"{key}\"").as_bytes())
+    }
+
+    fn keys<'a>(records: impl Iterator<Item = &'a Record>) -> String {
+        records.map(|record| record.field(0).unwrap().as_str().unwrap().into_owned()).collect()
+    }
+
+    fn bucket() -> Bucket {
+        let definition = Definition::parse("b", Raw::trusted(DEFINITION.as_bytes())).unwrap();
+        let records = ["a", "b", "c", "d"].map(|key| record(&definition, key));
+        let mut bucket = Bucket::new(definition, 1);
+        records.into_iter().for_each(|record| bucket.append(record));
+        bucket
+    }
+
+    #[test]
+    fn a_transaction_sees_its_writes_in_their_places() {
+        // S-169, S-178
+        let bucket = bucket();
+        let mut delta = Delta::default();
+        delta.delete(key("b"), true);
+        delta.insert(key("b"), record(bucket.definition(), "b"));
+        delta.update(key("c"), record(bucket.definition(), "c"));
+        delta.delete(key("d"), true);
+        delta.insert(key("e"), record(bucket.definition(), "e"));
+        delta.insert(key("f"), record(bucket.definition(), "f"));
+        delta.delete(key("f"), false);
+        let view = View::with(&bucket, &delta);
+        assert_eq!(keys(view.records()), "acbe");
+        assert_eq!(keys(view.records_back()), "ebca");
+        assert_eq!(keys(view.candidates(&Filter::default())), "acbe");
+        assert_eq!((view.len(), view.is_empty()), (4, false));
+    }
+
+    #[test]
+    fn pages_begin_anywhere() {
+        // S-106, S-109
+        let bucket = bucket();
+        let view = View::committed(&bucket);
+        assert_eq!((keys(view.ordered()), keys(view.ordered_back())), ("abcd".into(), "dcba".into()));
+        assert_eq!(keys(view.after(&key("b")).unwrap()), "cd");
+        assert_eq!(keys(view.after(&key("d")).unwrap()), "");
+        assert!(view.after(b"7").is_none());
+    }
 }
