@@ -18,6 +18,7 @@
 //! | [`report`] | the figures, as text and as JSON |
 //! | [`wire`] | frames, messages and request templates; pure |
 //! | [`machine`], [`server_process`] | this process's core and descriptors; the server's CPU time and memory |
+//! | [`check`] | whether a recorded history is strictly serialisable; pure, `tests/sim` uses it too |
 //! | [`peer`] | a tiny stand-in server, to test this tool and to find its own ceiling |
 //!
 //! # Deliberately absent
@@ -27,6 +28,7 @@
 //! only (closed loop), so latencies here say nothing about a fixed arrival rate.
 
 pub mod args;
+pub mod check;
 pub mod driver;
 pub mod lane;
 pub mod machine;
