@@ -31,9 +31,13 @@ pub struct ConnId {
     pub generation: u32,
 }
 
-/// A bucket, numbered once by the catalog that every core shares.
+/// A bucket, numbered once by the catalog that every core shares; never reused.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct BucketId(pub u32);
+
+/// A named query, numbered once by the catalog that every core shares; never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct QueryId(pub u32);
 
 /// A subscription of a client; on the wire `sub-<n>` (P-135, K-8).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]

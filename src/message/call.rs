@@ -1,5 +1,6 @@
 //! What a client asks for, decoded: names still borrowed from its text, data owned.
 
+use super::gather::Question;
 use crate::base::json::Object;
 use crate::store::{Filter, Key};
 
@@ -24,7 +25,9 @@ pub enum Call<'t> {
     },
     /// Facts and events.
     Rules(RulesCall),
-    /// What concerns the connection alone.
+    /// What every core knows a part of.
+    Each(Question),
+    /// What concerns the connection alone, or what every core knows.
     Session(SessionCall<'t>),
 }
 
@@ -110,6 +113,8 @@ pub enum SessionCall<'t> {
         /// `sub-<n>`
         id: &'t str,
     },
+    /// The names of the buckets (S-118).
+    Buckets,
     /// End an event subscription.
     UnsubscribeEvents {
         /// `sub-<n>`

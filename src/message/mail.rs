@@ -5,9 +5,10 @@
 //! need no numbers.
 
 use super::call::{RulesCall, Step, Verb};
+use super::gather::{Question, Share};
 use crate::base::bytes::Body;
 use crate::base::fault::Fault;
-use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, TxnId};
+use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
 use crate::query::Bound;
 use smallvec::SmallVec;
 use std::sync::Arc;
@@ -40,6 +41,20 @@ pub enum Mail {
         txn: TxnId,
         /// Whether it happens.
         commit: bool,
+    },
+    /// Asks a core for its share of an answer.
+    Ask {
+        /// Which of the sender's gatherings.
+        number: u64,
+        /// What is asked.
+        question: Question,
+    },
+    /// That share, back to the core that asked.
+    Tell {
+        /// Which of the receiver's gatherings.
+        number: u64,
+        /// The share.
+        share: Share,
     },
 }
 
@@ -74,7 +89,12 @@ pub enum Op {
     /// A transaction whose buckets all live on the core.
     Transaction(Vec<Step<Target>>),
     /// Start or join a live query.
-    Subscribe(Box<Bound>),
+    Subscribe {
+        /// The named query that it comes from; goes back with the answer.
+        query: QueryId,
+        /// What is asked.
+        question: Box<Bound>,
+    },
     /// Facts and events.
     Rules(RulesCall),
 }
@@ -101,6 +121,8 @@ pub enum Outcome {
     Fault(Box<Fault>),
     /// A live query was started or joined; this is its state now.
     Subscribed {
+        /// The named query.
+        query: QueryId,
         /// The live query.
         live: LiveId,
         /// Its answer.

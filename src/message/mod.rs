@@ -1,6 +1,7 @@
 //! The vocabulary that sessions and shards share. No behaviour.
 
 mod call;
+mod gather;
 mod mail;
 mod operation;
 
@@ -8,5 +9,6 @@ mod operation;
 pub use crate::access::{Identity, Tier};
 pub use crate::store::{Filter, Key};
 pub use call::{Call, RulesCall, SessionCall, Step, Verb};
+pub use gather::{BucketFigures, Question, Share, StoreShare};
 pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};
 pub use operation::{Namespace, Operation};

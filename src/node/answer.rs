@@ -26,10 +26,10 @@ impl Core {
                 }
                 self.error(conn, pending.id, &fault, out);
             }
-            Outcome::Subscribed { live, body } => {
+            Outcome::Subscribed { query, live, body } => {
                 let body: LocalBody = Rc::new(body);
-                let id = self.begin_subscription(conn, Watched::Query(from, live));
-                self.hub.add_query((from, live), Rc::clone(&body), conn, id);
+                let id = self.begin_subscription(conn, Watched::Query { keeper: from, live, query });
+                self.hub.add_query((from, live), query, Rc::clone(&body), conn, id);
                 self.result(conn, pending.id, out, |out| protocol::subscribed(out, id, body.json()));
             }
             Outcome::Watching { live } => {

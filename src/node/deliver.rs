@@ -126,9 +126,9 @@ fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: 
     let from = session.catch_up_from as usize;
     for at in (from..from + count).map(|at| at % count) {
         let subscription = session.subscriptions[at];
-        let Watched::Query(core, live) = subscription.watched else { continue };
+        let Watched::Query { keeper, live, .. } = subscription.watched else { continue };
         let (latest, subscriber) =
-            hub.query_mut((core, live), subscription.id).expect("the session's list and the hub agree");
+            hub.query_mut((keeper, live), subscription.id).expect("the session's list and the hub agree");
         let Some(delivered) = subscriber.stale else { continue };
         if session.withholds_pushes(mark) {
             session.catch_up_from = u32::try_from(at).expect("fewer than 2^32 subscriptions");

@@ -7,10 +7,12 @@ mod answer;
 mod closing;
 mod coordinate;
 mod deliver;
+mod gather;
 mod outbox;
 mod receive;
 mod serve;
 mod settings;
+mod stats;
 
 // Words of the configuration, for those who make settings.
 pub use crate::access::{Settings as AuthSettings, StaticToken};
@@ -35,6 +37,7 @@ use crate::shard::{Posts, Shard};
 use crate::wire;
 use closing::Closing;
 use coordinate::Coordinators;
+use gather::Gatherings;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -83,6 +86,7 @@ struct Core {
     hub: Hub,
     shard: Shard,
     coordinators: Coordinators,
+    gatherings: Gatherings,
     closing: Closing,
     /// Mail from this core to itself.
     local: VecDeque<Mail>,
@@ -97,6 +101,8 @@ pub struct Census {
     pub sessions: usize,
     /// Transactions that this core coordinates.
     pub transactions: usize,
+    /// Questions that it has asked of every core.
+    pub gatherings: usize,
     /// Whether anybody on this core subscribes to anything.
     pub has_subscribers: bool,
     /// Places for subscriptions that are taken, in the whole process.
@@ -143,6 +149,7 @@ impl Node {
             hub: Hub::default(),
             shard,
             coordinators: Coordinators::default(),
+            gatherings: Gatherings::default(),
             closing: Closing::default(),
             local: VecDeque::new(),
             posts: Posts::new(),
@@ -171,6 +178,7 @@ impl Node {
         Census {
             sessions: self.core.sessions.len(),
             transactions: self.core.coordinators.len(),
+            gatherings: self.core.gatherings.len(),
             has_subscribers: !self.core.hub.is_empty(),
             active_subscriptions: self.core.counters.active_subscriptions(),
             shard: self.core.shard.census(),
@@ -205,6 +213,8 @@ impl Core {
             Mail::Push(set) => self.push(from, set, now, out),
             Mail::Event { patterns, body } => self.event(&patterns, body, now, out),
             Mail::Vote(vote) => self.vote(vote, out),
+            Mail::Ask { number, question } => self.asked(from, number, question, out),
+            Mail::Tell { number, share } => self.told(from, number, share, out),
         }
         for (to, mail) in posts.drain(..) {
             self.post(to, mail, out);
@@ -224,7 +234,7 @@ impl Core {
     /// Tells the keeper of a live query or pattern that a subscriber has left.
     fn post_leave(&mut self, watched: Watched, out: &mut Outbox) {
         let (core, leave) = match watched {
-            Watched::Query(core, live) => (core, Leave::Query(live)),
+            Watched::Query { keeper, live, .. } => (keeper, Leave::Query(live)),
             Watched::Pattern(live) => {
                 (self.catalog.rules().expect("patterns need a rule engine"), Leave::Pattern(live))
             }

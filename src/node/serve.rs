@@ -108,13 +108,18 @@ impl Core {
                 true
             }
             Ok(Plan::Several(steps)) => {
-                let Some(session) = self.session(conn) else { return true };
-                if !session.flight.admits(Target::Transaction) {
-                    return false;
+                let departs = self.depart_alone(conn, id, bytes);
+                if departs {
+                    self.coordinate(conn, steps, out);
                 }
-                session.flight.depart(Target::Transaction, Pending { id, due: Due::Data, bytes });
-                self.coordinate(conn, steps, out);
-                true
+                departs
+            }
+            Ok(Plan::Each(question)) => {
+                let departs = self.depart_alone(conn, id, bytes);
+                if departs {
+                    self.gather(conn, question, out);
+                }
+                departs
             }
             Ok(Plan::Session(call)) => self.session_call(conn, id, call, now, out),
             Err(Denied::Refused(fault)) => self.refuse(conn, id, &fault, out),
@@ -126,6 +131,17 @@ impl Core {
                 refused
             }
         }
+    }
+
+    /// Notes a request that executes on several cores, unless earlier answers are due. False =
+    /// they are.
+    fn depart_alone(&mut self, conn: ConnId, id: Number, bytes: u32) -> bool {
+        let session = self.session(conn).expect("requests come from sessions");
+        let is_admitted = session.flight.admits(Target::Several);
+        if is_admitted {
+            session.flight.depart(Target::Several, Pending { id, due: Due::Data, bytes });
+        }
+        is_admitted
     }
 
     /// Stages B and D of 01 §5 up to the point where somebody has to be asked. Changes nothing.
@@ -219,6 +235,10 @@ impl Core {
                 }
                 self.result(conn, id, out, |out| protocol::whoami(out, identity.as_deref()));
             }
+            SessionCall::Buckets => {
+                let names = self.store_buckets();
+                self.result(conn, id, out, |out| out.extend_from_slice(&names));
+            }
             SessionCall::Unsubscribe { id: name } => return self.unsubscribe(conn, id, name, true, out),
             SessionCall::UnsubscribeEvents { id: name } => {
                 return self.unsubscribe(conn, id, name, false, out);
@@ -311,7 +331,7 @@ impl Core {
 
 fn due(op: &Op) -> Due {
     match op {
-        Op::Subscribe(_) | Op::Rules(RulesCall::Subscribe(_)) => Due::Subscription,
+        Op::Subscribe { .. } | Op::Rules(RulesCall::Subscribe(_)) => Due::Subscription,
         _ => Due::Data,
     }
 }

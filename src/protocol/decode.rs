@@ -5,7 +5,7 @@ use super::fields::Fields;
 use crate::base::fault::{Code, Fault};
 use crate::base::json::Value;
 use crate::base::limits::TRANSACTION_OPERATIONS_MAX;
-use crate::message::{Call, Filter, Namespace, Operation, RulesCall, SessionCall, Step, Verb};
+use crate::message::{Call, Filter, Namespace, Operation, Question, RulesCall, SessionCall, Step, Verb};
 
 /// Reads and checks the fields of a request.
 ///
@@ -18,6 +18,8 @@ pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<C
         Operation::StoreSubscribe => {
             Ok(Call::Subscribe { query: fields.text("query")?, params: fields.optional_json("params") })
         }
+        Operation::StoreBuckets => Ok(Call::Session(SessionCall::Buckets)),
+        Operation::StoreStats => Ok(Call::Each(Question::StoreStats)),
         Operation::StoreUnsubscribe => {
             Ok(Call::Session(SessionCall::Unsubscribe { id: fields.text("subscriptionId")? }))
         }

@@ -5,6 +5,7 @@ mod decode;
 mod envelope;
 mod fields;
 mod outgoing;
+mod stats;
 
 pub use decode::{decode, unknown};
 pub use envelope::{Envelope, Incoming, parse};
@@ -12,3 +13,4 @@ pub use outgoing::{
     EVENT_HEAD, QUERY_HEAD, error, logged_out, login, result, result_with, shutdown, subscribed,
     unsubscribed, watching, welcome, whoami,
 };
+pub use stats::{StoreStats, buckets, store_stats};

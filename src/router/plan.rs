@@ -5,7 +5,7 @@ use crate::access::Authorized;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::CoreId;
 use crate::base::json::Raw;
-use crate::message::{Call, Op, SessionCall, Step, Target};
+use crate::message::{Call, Op, Question, SessionCall, Step, Target};
 
 /// Who answers.
 #[derive(Debug)]
@@ -20,6 +20,8 @@ pub enum Plan<'t> {
     /// A transaction over the shards of at least two cores: the steps with their cores, in
     /// the client's order.
     Several(Vec<(CoreId, Step<Target>)>),
+    /// Every core, a share each.
+    Each(Question),
     /// The connection's own core, without its data.
     Session(SessionCall<'t>),
 }
@@ -42,18 +44,19 @@ pub fn plan<'t>(catalog: &Catalog, here: CoreId, call: Authorized<Call<'t>>) -> 
                 .ok_or_else(|| Fault::new(Code::RulesNotAvailable, "Rule engine is not configured"))?;
             Ok(Plan::One { core, op: Op::Rules(call) })
         }
+        Call::Each(question) => Ok(Plan::Each(question)),
         Call::Session(call) => Ok(Plan::Session(call)),
     }
 }
 
 fn subscribe<'t>(catalog: &Catalog, query: &str, params: Option<&[u8]>) -> Result<Plan<'t>, Fault> {
-    let definition = catalog
+    let (id, definition) = catalog
         .query(query)
         .ok_or_else(|| Fault::new(Code::QueryNotDefined, format!("Query \"{query}\" is not defined")))?;
     let placed =
         catalog.bucket(&definition.bucket).ok_or_else(|| Fault::bucket_not_defined(&definition.bucket))?;
     let bound = definition.bind(placed.bucket, params.map(Raw::trusted));
-    Ok(Plan::One { core: placed.core, op: Op::Subscribe(Box::new(bound)) })
+    Ok(Plan::One { core: placed.core, op: Op::Subscribe { query: id, question: Box::new(bound) } })
 }
 
 /// Operations on buckets that do not exist are given to a core that takes part anyway: they

@@ -15,7 +15,7 @@ pub enum Target {
     /// One shard.
     Core(CoreId),
     /// Several: nothing else of the connection runs meanwhile.
-    Transaction,
+    Several,
 }
 
 /// A request whose answer is due.
@@ -56,7 +56,7 @@ impl Flight {
     pub fn admits(&self, target: Target) -> bool {
         self.pending.is_empty()
             || (self.target == Some(target)
-                && target != Target::Transaction
+                && target != Target::Several
                 && self.pending.len() < FLIGHT_REQUESTS_MAX
                 && self.bytes < FLIGHT_BYTES_MAX)
     }
@@ -103,12 +103,12 @@ mod tests {
         let mut flight = Flight::default();
         let (a, b) = (Target::Core(CoreId(0)), Target::Core(CoreId(1)));
         let pending = Pending { id: Number::Signed(1), due: Due::Data, bytes: 10 };
-        assert!(flight.admits(a) && flight.admits(Target::Transaction));
+        assert!(flight.admits(a) && flight.admits(Target::Several));
         flight.depart(a, pending);
-        assert!(flight.admits(a) && !flight.admits(b) && !flight.admits(Target::Transaction));
+        assert!(flight.admits(a) && !flight.admits(b) && !flight.admits(Target::Several));
         flight.land();
-        flight.depart(Target::Transaction, pending);
-        assert!(!flight.admits(Target::Transaction) && !flight.admits(a));
+        flight.depart(Target::Several, pending);
+        assert!(!flight.admits(Target::Several) && !flight.admits(a));
         flight.land();
         assert!(flight.is_empty() && flight.admits(b));
     }

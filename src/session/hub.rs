@@ -6,7 +6,7 @@
 
 use super::Watched;
 use crate::base::bytes::LocalBody;
-use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
+use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use std::collections::BTreeMap;
 
 /// The subscribers of one core.
@@ -14,6 +14,8 @@ use std::collections::BTreeMap;
 pub struct Hub {
     queries: BTreeMap<(CoreId, LiveId), Watchers>,
     patterns: BTreeMap<LiveId, Subscribers>,
+    /// Subscriptions by the named query that they were asked for by.
+    by_query: BTreeMap<QueryId, u64>,
 }
 
 struct Watchers {
@@ -39,7 +41,8 @@ impl Hub {
     /// Enters a subscriber to a live query with the answer it has been given.
     pub fn add_query(
         &mut self,
-        query: (CoreId, LiveId),
+        live: (CoreId, LiveId),
+        query: QueryId,
         answer: LocalBody,
         conn: ConnId,
         id: SubscriptionId,
@@ -47,9 +50,10 @@ impl Hub {
         let subscriber = Subscriber { conn, id, stale: None };
         let watchers = self
             .queries
-            .entry(query)
+            .entry(live)
             .or_insert_with(|| Watchers { latest: answer, subscribers: Subscribers::new() });
         watchers.subscribers.insert(id, subscriber);
+        *self.by_query.entry(query).or_default() += 1;
     }
 
     /// Enters a subscriber to a live pattern.
@@ -63,12 +67,13 @@ impl Hub {
     /// If it is not there: sessions and hub agree.
     pub fn remove(&mut self, watched: Watched, id: SubscriptionId) -> bool {
         match watched {
-            Watched::Query(core, live) => {
-                let watchers = self.queries.get_mut(&(core, live)).expect("subscribed to a known query");
+            Watched::Query { keeper, live, query } => {
+                let watchers = self.queries.get_mut(&(keeper, live)).expect("subscribed to a known query");
                 let subscriber = take(&mut watchers.subscribers, id);
                 if watchers.subscribers.is_empty() {
-                    self.queries.remove(&(core, live));
+                    self.queries.remove(&(keeper, live));
                 }
+                self.count_out(query);
                 subscriber.stale.is_some()
             }
             Watched::Pattern(live) => {
@@ -109,9 +114,22 @@ impl Hub {
         self.patterns.get(&pattern).into_iter().flat_map(Subscribers::values)
     }
 
+    /// Active subscriptions by named query, those without any left out.
+    pub fn by_query(&self) -> impl Iterator<Item = (QueryId, u64)> {
+        self.by_query.iter().map(|(query, count)| (*query, *count))
+    }
+
     /// Whether nobody subscribes to anything.
     pub fn is_empty(&self) -> bool {
-        self.queries.is_empty() && self.patterns.is_empty()
+        self.queries.is_empty() && self.patterns.is_empty() && self.by_query.is_empty()
+    }
+
+    fn count_out(&mut self, query: QueryId) {
+        let count = self.by_query.get_mut(&query).expect("every subscription was counted");
+        *count -= 1;
+        if *count == 0 {
+            self.by_query.remove(&query);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ pub use flight::{Due, Flight, Pending, Target};
 pub use hub::{Hub, Subscriber};
 
 use crate::access::Identity;
-use crate::base::ids::{CoreId, LiveId, SubscriptionId};
+use crate::base::ids::{CoreId, LiveId, QueryId, SubscriptionId};
 use crate::base::limits::UNSENT_ANSWER_BYTES_MAX;
 use crate::wire::{Decoder, Handshake};
 use std::rc::Rc;
@@ -69,8 +69,15 @@ pub struct Subscription {
 /// What a subscription watches.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Watched {
-    /// A live query and the core that keeps it.
-    Query(CoreId, LiveId),
+    /// A live query.
+    Query {
+        /// The core that keeps it.
+        keeper: CoreId,
+        /// Its name there.
+        live: LiveId,
+        /// The named query that it was asked for by.
+        query: QueryId,
+    },
     /// A live topic pattern.
     Pattern(LiveId),
 }
@@ -157,6 +164,6 @@ impl Session {
         let id = SubscriptionId(number.parse().ok()?);
         let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id).ok()?;
         let found = self.subscriptions[at];
-        (matches!(found.watched, Watched::Query(..)) == is_query).then(|| self.subscriptions.remove(at))
+        (matches!(found.watched, Watched::Query { .. }) == is_query).then(|| self.subscriptions.remove(at))
     }
 }

@@ -9,10 +9,10 @@ mod rules;
 mod transaction;
 mod waiting;
 
-use crate::base::ids::{BucketId, CoreId, TxnId};
+use crate::base::ids::{BucketId, CoreId, QueryId, TxnId};
 use crate::base::random::Random;
 use crate::base::time::Now;
-use crate::message::{Answer, Leave, Mail, Op, Origin, Outcome, Request};
+use crate::message::{Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, Request};
 use crate::query::Bound;
 use crate::reactive::{Change, LiveQueries};
 use crate::rules::Engine;
@@ -98,6 +98,13 @@ impl Shard {
         }
     }
 
+    /// What is counted of the buckets that live here. O(buckets).
+    pub fn figures(&self) -> impl Iterator<Item = (BucketId, BucketFigures)> {
+        self.buckets
+            .iter()
+            .map(|(id, bucket)| (*id, BucketFigures { records: bucket.len() as u64, indexes: 0 }))
+    }
+
     /// What is left.
     pub fn census(&self) -> Census {
         Census {
@@ -114,15 +121,15 @@ impl Shard {
         match op {
             Op::Data { bucket, verb } => self.data(origin, bucket, verb, now, out),
             Op::Transaction(steps) => self.transaction(origin, steps, now, out),
-            Op::Subscribe(question) => self.subscribe(origin, *question, out),
+            Op::Subscribe { query, question } => self.subscribe(origin, query, *question, out),
             Op::Rules(call) => self.rules(origin, call, now, out),
         }
     }
 
-    fn subscribe(&mut self, origin: Origin, question: Bound, out: &mut Posts) {
+    fn subscribe(&mut self, origin: Origin, query: QueryId, question: Bound, out: &mut Posts) {
         let view = View::committed(&self.buckets[&question.bucket]);
         let (live, body) = self.live.subscribe(question, view, origin.core);
-        answer(out, origin, Outcome::Subscribed { live, body });
+        answer(out, origin, Outcome::Subscribed { query, live, body });
     }
 }
 

@@ -82,7 +82,7 @@ impl Shard {
         let intents = match &request.op {
             Op::Data { bucket, verb } => self.intents_of(*bucket, verb).collect(),
             Op::Transaction(steps) => self.intents(steps.iter()),
-            Op::Subscribe(question) => vec![Intent::ReadBucket(question.bucket)],
+            Op::Subscribe { question, .. } => vec![Intent::ReadBucket(question.bucket)],
             Op::Rules(_) => Vec::new(),
         };
         if !self.is_blocked(&intents, Some(request.origin)) {

@@ -16,6 +16,7 @@ mod shop;
 mod auth;
 mod connection;
 mod envelope;
+mod introspection;
 mod routing;
 mod rules;
 mod setups;

@@ -1,0 +1,35 @@
+//! Questions that every core answers a share of; the asking core joins the shares in core order.
+
+use crate::base::ids::{BucketId, QueryId};
+
+/// What is asked of every core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Question {
+    /// `store.stats` (S-119).
+    StoreStats,
+}
+
+/// One core's part of the answer.
+#[derive(Debug)]
+pub enum Share {
+    /// Of [`Question::StoreStats`].
+    Store(StoreShare),
+}
+
+/// What one core knows of the store.
+#[derive(Debug, Default)]
+pub struct StoreShare {
+    /// The buckets that live there.
+    pub buckets: Vec<(BucketId, BucketFigures)>,
+    /// Active subscriptions of its connections, by query.
+    pub subscriptions: Vec<(QueryId, u64)>,
+}
+
+/// What is counted of one bucket.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct BucketFigures {
+    /// Records, expired ones that have not been removed yet included (S-120).
+    pub records: u64,
+    /// Indexes as S-80 counts them.
+    pub indexes: u64,
+}

@@ -1,0 +1,86 @@
+//! Questions that every core answers a share of, as the asking core runs them.
+//!
+//! A question needs a variant of [`Question`] and of [`Share`], an arm in [`Core::share`]
+//! (what one core knows) and one in [`Core::join`] (what the shares of all cores amount to).
+
+use super::Core;
+use super::outbox::Outbox;
+use crate::base::ids::{ConnId, CoreId};
+use crate::message::{Answer, Json, Mail, Outcome, Question, Share};
+use std::collections::BTreeMap;
+
+/// The questions that this core has asked.
+#[derive(Default)]
+pub(super) struct Gatherings {
+    last: u64,
+    /// At most one per connection: nothing else of it runs meanwhile.
+    running: BTreeMap<u64, Gathering>,
+}
+
+struct Gathering {
+    conn: ConnId,
+    question: Question,
+    /// In core order.
+    shares: Vec<Option<Share>>,
+    missing: usize,
+}
+
+impl Gatherings {
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+}
+
+impl Core {
+    /// Asks every core, this one included. The connection is answered when the last has told.
+    pub(super) fn gather(&mut self, conn: ConnId, question: Question, out: &mut Outbox) {
+        let cores = self.catalog.cores();
+        let shares: Vec<Option<Share>> = (0..cores).map(|_| None).collect();
+        self.gatherings.last += 1;
+        let number = self.gatherings.last;
+        let gathering = Gathering { conn, question, missing: shares.len(), shares };
+        self.gatherings.running.insert(number, gathering);
+        for core in 0..cores {
+            self.post(CoreId(core), Mail::Ask { number, question }, out);
+        }
+    }
+
+    /// Answers another core's question, or one of this core.
+    pub(super) fn asked(&mut self, from: CoreId, number: u64, question: Question, out: &mut Outbox) {
+        let share = self.share(question);
+        self.post(from, Mail::Tell { number, share }, out);
+    }
+
+    /// Takes the share of a core.
+    pub(super) fn told(&mut self, from: CoreId, number: u64, share: Share, out: &mut Outbox) {
+        let gathering = self.gatherings.running.get_mut(&number).expect("a share answers a question");
+        let earlier = gathering.shares[from.index()].replace(share);
+        assert!(earlier.is_none(), "a core tells once");
+        gathering.missing -= 1;
+        if gathering.missing > 0 {
+            return;
+        }
+        let Gathering { conn, question, shares, .. } =
+            self.gatherings.running.remove(&number).expect("just seen");
+        let shares = shares.into_iter().flatten().collect();
+        let outcome = Outcome::Data(Json::Text(self.join(question, shares)));
+        self.answer(self.id, Answer { conn, outcome }, out);
+    }
+
+    /// What this core has to say.
+    fn share(&self, question: Question) -> Share {
+        match question {
+            Question::StoreStats => Share::Store(self.store_share()),
+        }
+    }
+
+    /// The answer's `data`, from the shares of all cores in core order.
+    fn join(&self, question: Question, shares: Vec<Share>) -> Vec<u8> {
+        match question {
+            Question::StoreStats => {
+                let shares = shares.into_iter().map(|Share::Store(share)| share);
+                self.store_stats(shares)
+            }
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What the server tells of its store (02 §7), as JSON text.
+
+use crate::base::json;
+use crate::message::BucketFigures;
+
+/// The figures of `store.stats`, added up over all cores.
+pub struct StoreStats<'a> {
+    /// The store's name.
+    pub name: &'a str,
+    /// Name and figures of every bucket, in order of definition.
+    pub buckets: Vec<(&'a str, BucketFigures)>,
+    /// Named queries.
+    pub queries: u64,
+    /// Active subscriptions to them.
+    pub subscriptions: u64,
+    /// Milliseconds between two expiry checks.
+    pub ttl_check_interval_ms: u64,
+}
+
+/// `data` of `store.buckets` (S-118).
+pub fn buckets<'a>(out: &mut Vec<u8>, names: impl ExactSizeIterator<Item = &'a str>) {
+    out.extend_from_slice(br#"{"count":"#);
+    number(out, names.len() as u64);
+    out.extend_from_slice(br#","names":["#);
+    for (at, name) in names.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json::string(out, name);
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// `data` of `store.stats` (S-119).
+pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
+    out.push(b'{');
+    json::string_member(out, "name", stats.name);
+    out.extend_from_slice(br#","buckets":"#);
+    buckets(out, stats.buckets.iter().map(|(name, _)| *name));
+    per_bucket(out, "records", stats, |figures| figures.records);
+    per_bucket(out, "indexes", stats, |figures| figures.indexes);
+    out.extend_from_slice(br#","queries":{"defined":"#);
+    number(out, stats.queries);
+    out.extend_from_slice(br#","activeSubscriptions":"#);
+    number(out, stats.subscriptions);
+    out.extend_from_slice(br#"},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":"#);
+    number(out, stats.ttl_check_interval_ms);
+    out.extend_from_slice(b"}}");
+}
+
+/// `,"<what>":{"total":…,"perBucket":{…}}`
+fn per_bucket(out: &mut Vec<u8>, what: &str, stats: &StoreStats<'_>, figure: fn(&BucketFigures) -> u64) {
+    out.push(b',');
+    json::string(out, what);
+    out.extend_from_slice(br#":{"total":"#);
+    number(out, stats.buckets.iter().map(|(_, figures)| figure(figures)).sum());
+    out.extend_from_slice(br#","perBucket":{"#);
+    for (at, (name, figures)) in stats.buckets.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        json::string(out, name);
+        out.push(b':');
+        number(out, figure(figures));
+    }
+    out.extend_from_slice(b"}}");
+}
+
+fn number(out: &mut Vec<u8>, n: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+}
