@@ -72,63 +72,76 @@ fn reads<'h>(
 ) -> Result<(), Violation> {
     let mut own = BTreeMap::<Object, Vec<u64>>::new();
     for action in &transaction.actions {
-        let wrong = |what: &str| {
-            Err(Violation(format!("{what}: {action:?} in\n  {}", report::transaction(at, transaction))))
-        };
-        let (object, others) = match action {
+        let own_of = |list| own.get(list).map_or(&[][..], Vec::as_slice);
+        let done = match action {
             Action::Append { list, value } => {
                 own.entry(*list).or_default().push(*value);
-                continue;
+                Ok(())
             }
-            Action::ReadList { list, values } => {
-                let own = own.get(list).map_or(&[][..], Vec::as_slice);
-                let Some(others) = values.strip_suffix(own) else {
-                    return wrong("a transaction does not see its own appends at the end");
-                };
-                if !lists[list].values.starts_with(others) {
-                    return wrong(&format!("two reads of list {list} disagree about its order"));
+            Action::ReadList { list, values } => match values.strip_suffix(own_of(list)) {
+                None => Err("a transaction does not see its own appends at the end"),
+                Some(others) if !lists[list].values.starts_with(others) => {
+                    Err("two reads of a list disagree about its order")
                 }
-                (list, others.len())
-            }
-            Action::ReadLength { list, length } => {
-                let Some(others) = length.checked_sub(own.get(list).map_or(0, Vec::len)) else {
-                    return wrong("a transaction does not count its own appends");
-                };
-                (list, others)
-            }
-            Action::Find { list, value, found } => {
-                let is_own = own.get(list).is_some_and(|own| own.contains(value));
-                let is_others = || lists[list].place.get(value).map(|place| lists[list].writers[*place]);
-                match (is_own, found) {
-                    (true, false) => return wrong("a transaction does not find its own append"),
-                    (true, true) => {}
-                    (false, true) => {
-                        let Some(writer) = is_others() else {
-                            return wrong("found what was never seen in the list");
-                        };
-                        graph.add(writer, at, Why::Saw(*list, *value));
-                    }
-                    (false, false) => {
-                        if let Some(writer) = is_others() {
-                            graph.add(at, writer, Why::Missed(*list, *value));
-                        }
-                    }
+                Some(others) => prefix(at, *list, others.len(), lists, graph),
+            },
+            Action::ReadLength { list, length } => match length.checked_sub(own_of(list).len()) {
+                None => Err("a transaction does not count its own appends"),
+                Some(others) => prefix(at, *list, others, lists, graph),
+            },
+            Action::Find { list, value, found } if own_of(list).contains(value) => {
+                if *found {
+                    Ok(())
+                } else {
+                    Err("a transaction does not find its own append")
                 }
-                continue;
             }
-            Action::Write { .. } | Action::Read { .. } => continue,
+            Action::Find { list, value, found } => find(at, &lists[list], (*list, *value), *found, graph),
+            Action::Write { .. } | Action::Read { .. } => Ok(()),
         };
-        let list = lists.get_mut(object).expect("every list that is named is there");
-        if others > list.values.len() {
-            return wrong("more values than anybody has seen");
-        }
-        if let Some(last) = others.checked_sub(1) {
-            graph.add(list.writers[last], at, Why::Saw(*object, list.values[last]));
-        }
-        match list.writers.get(others) {
-            Some(next) => graph.add(at, *next, Why::Missed(*object, list.values[others])),
-            None => list.last_reader = Some(at),
-        }
+        done.map_err(|what| {
+            Violation(format!("{what}: {action:?} in\n  {}", report::transaction(at, transaction)))
+        })?;
+    }
+    Ok(())
+}
+
+/// The edges of having seen the first `len` values, and no more.
+fn prefix<'h>(
+    at: usize,
+    object: Object,
+    len: usize,
+    lists: &mut BTreeMap<Object, List<'h>>,
+    graph: &mut Graph,
+) -> Result<(), &'static str> {
+    let list = lists.get_mut(&object).expect("every list that is named is there");
+    if len > list.values.len() {
+        return Err("more values than anybody has seen");
+    }
+    if let Some(last) = len.checked_sub(1) {
+        graph.add(list.writers[last], at, Why::Saw(object, list.values[last]));
+    }
+    match list.writers.get(len) {
+        Some(next) => graph.add(at, *next, Why::Missed(object, list.values[len])),
+        None => list.last_reader = Some(at),
+    }
+    Ok(())
+}
+
+/// The edge of having looked for one value of somebody else.
+fn find(
+    at: usize,
+    list: &List<'_>,
+    (object, value): (Object, u64),
+    found: bool,
+    graph: &mut Graph,
+) -> Result<(), &'static str> {
+    let writer = list.place.get(&value).map(|place| list.writers[*place]);
+    match (writer, found) {
+        (Some(writer), true) => graph.add(writer, at, Why::Saw(object, value)),
+        (Some(writer), false) => graph.add(at, writer, Why::Missed(object, value)),
+        (None, true) => return Err("found what nobody has seen in the list"),
+        (None, false) => {}
     }
     Ok(())
 }
