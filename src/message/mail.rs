@@ -10,8 +10,8 @@ use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
 use crate::query::Bound;
+use crate::store::Record;
 use smallvec::SmallVec;
-use std::sync::Arc;
 
 /// Anything that one core tells another, or itself.
 #[derive(Debug)]
@@ -140,8 +140,8 @@ pub enum Outcome {
 pub enum Json {
     /// The same for everybody.
     Fixed(&'static str),
-    /// A stored record; its text is shared, not copied.
-    Record(Arc<[u8]>),
+    /// A stored record, shared, not copied.
+    Record(Record),
     /// Made for this answer.
     Text(Vec<u8>),
 }
@@ -151,7 +151,7 @@ impl Json {
     pub fn as_bytes(&self) -> &[u8] {
         match self {
             Self::Fixed(text) => text.as_bytes(),
-            Self::Record(text) => text,
+            Self::Record(record) => record.text(),
             Self::Text(text) => text,
         }
     }

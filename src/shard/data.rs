@@ -35,14 +35,15 @@ impl Shard {
 
     /// S-81; the answer is the stored record.
     fn insert(&mut self, id: BucketId, data: &Object, now: Now) -> Result<(Json, Option<Write>), Fault> {
-        let bucket = &self.buckets[&id];
-        let mut stamp = Stamp { unix_ms: now.unix_ms, random: &mut self.random };
+        let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
+        let autoincrement = bucket.advance();
+        let mut stamp = Stamp { unix_ms: now.unix_ms, random: &mut self.random, autoincrement };
         let record = store::insert(bucket.definition(), data, &mut stamp)?;
         let key = record.key(bucket.definition());
         if bucket.get(key.as_bytes()).is_some() {
             return Err(duplicate_key(bucket, key));
         }
-        Ok((Json::Record(record.text().clone()), Some(Write::Insert(record))))
+        Ok((Json::Record(record.clone()), Some(Write::Insert(record))))
     }
 
     /// S-85…S-93.
@@ -56,7 +57,7 @@ impl Shard {
         let bucket = &self.buckets[&id];
         let old = bucket.get(key).ok_or_else(|| unknown_key(bucket, key))?;
         let record = store::update(bucket.definition(), old, data, now.unix_ms)?;
-        Ok((Json::Record(record.text().clone()), Some(Write::Update(record))))
+        Ok((Json::Record(record.clone()), Some(Write::Update(record))))
     }
 
     /// S-94.
@@ -72,7 +73,7 @@ impl Shard {
 /// If the verb writes.
 pub(super) fn read_verb(view: View<'_>, verb: &Verb) -> Json {
     let record = |record: Option<&store::Record>| match record {
-        Some(record) => Json::Record(record.text().clone()),
+        Some(record) => Json::Record(record.clone()),
         None => Json::Fixed("null"),
     };
     let text = |write: &dyn Fn(&mut Vec<u8>)| {

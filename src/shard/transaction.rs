@@ -134,24 +134,25 @@ impl Shard {
     }
 
     fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: Verb, now: Now) -> Result<Json, Fault> {
-        let bucket = &self.buckets[&id];
+        let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
         let delta = overlay.delta(id);
         match verb {
             Verb::Insert(data) => {
-                let mut stamp = Stamp { unix_ms: now.unix_ms, random: &mut self.random };
+                let autoincrement = bucket.advance();
+                let mut stamp = Stamp { unix_ms: now.unix_ms, random: &mut self.random, autoincrement };
                 let record = store::insert(bucket.definition(), &data, &mut stamp)?;
                 let key = bucket.key_of(&record);
                 if View::with(bucket, delta).get(&key).is_some() {
                     return Err(conflict(bucket, &key));
                 }
-                let json = Json::Record(record.text().clone());
+                let json = Json::Record(record.clone());
                 delta.insert(key, record);
                 Ok(json)
             }
             Verb::Update(key, data) => {
                 let old = View::with(bucket, delta).get(&key).ok_or_else(|| unknown_key(bucket, &key))?;
                 let record = store::update(bucket.definition(), old, &data, now.unix_ms)?;
-                let json = Json::Record(record.text().clone());
+                let json = Json::Record(record.clone());
                 delta.update(key, record);
                 Ok(json)
             }

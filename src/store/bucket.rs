@@ -17,6 +17,8 @@ pub struct Bucket {
     hasher: ahash::RandomState,
     first: u32,
     last: u32,
+    /// The last value given to autoincrement fields (S-36).
+    autoincrement: u64,
 }
 
 struct Slot {
@@ -32,7 +34,15 @@ impl Bucket {
     /// An empty bucket. The seed keeps clients from choosing colliding keys.
     pub fn new(definition: Definition, seed: u64) -> Self {
         let hasher = ahash::RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9e37_79b9_7f4a_7c15);
-        Self { definition, slots: Slab::new(), by_key: HashTable::new(), hasher, first: NONE, last: NONE }
+        Self {
+            definition,
+            slots: Slab::new(),
+            by_key: HashTable::new(),
+            hasher,
+            first: NONE,
+            last: NONE,
+            autoincrement: 0,
+        }
     }
 
     /// What the bucket is.
@@ -53,6 +63,12 @@ impl Bucket {
     /// The record of that key (canonical JSON). O(1).
     pub fn get(&self, key: &[u8]) -> Option<&Record> {
         self.slot_of(key).map(|slot| &self.slots[slot as usize].record)
+    }
+
+    /// Advances the autoincrement counter, as every attempt to insert does (S-36), and returns it.
+    pub fn advance(&mut self) -> u64 {
+        self.autoincrement = self.autoincrement.saturating_add(1);
+        self.autoincrement
     }
 
     /// Puts a record at the end of the order. O(1).

@@ -283,7 +283,7 @@ mod tests {
         let mut parser = Parser::default();
         let data = Object::from_value(parser.parse(&mut text).unwrap().root()).unwrap();
         let mut random = Random::from_seed([1; 32]);
-        insert(definition, &data, &mut Stamp { unix_ms: 7, random: &mut random }).unwrap()
+        insert(definition, &data, &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1 }).unwrap()
     }
 
     fn key(key: &str) -> Key {

@@ -1,11 +1,12 @@
 //! From what a client sends to a record that may be stored (02 §2.3, §3.3).
 
 use super::definition::{Definition, Field, Generated};
-use super::record::{META_NAMES, Meta, Record};
+use super::record::{FieldSpans, META_NAMES, Meta, Record, overhead_bytes};
 use super::validate;
 use crate::base::fault::Fault;
 use crate::base::json::{Names, Object, Raw, SEARCHES_MAX, Span, Table};
 use crate::base::random::Random;
+use smallvec::smallvec;
 
 /// What the outside contributes to a new version of a record.
 pub struct Stamp<'a> {
@@ -13,6 +14,8 @@ pub struct Stamp<'a> {
     pub unix_ms: u64,
     /// For generated values.
     pub random: &'a mut Random,
+    /// The bucket's counter, advanced for this attempt (S-36).
+    pub autoincrement: u64,
 }
 
 /// Prepares an insert: copies, generates, defaults, validates, stamps (S-30).
@@ -77,16 +80,17 @@ fn may_update(definition: &Definition, name: &[u8]) -> bool {
 struct Draft<'a> {
     definition: &'a Definition,
     text: Vec<u8>,
-    fields: Box<[Option<Span>]>,
+    fields: FieldSpans,
 }
 
 impl<'a> Draft<'a> {
     fn new(definition: &'a Definition, data_bytes: usize) -> Self {
         /// Metadata and a few generated or defaulted fields.
         const EXTRA_BYTES: usize = 160;
-        let mut text = Vec::with_capacity(data_bytes + EXTRA_BYTES);
+        let fields = definition.fields().len();
+        let mut text = Vec::with_capacity(data_bytes + EXTRA_BYTES + overhead_bytes(fields));
         text.push(b'{');
-        Self { definition, text, fields: vec![None; definition.fields().len()].into() }
+        Self { definition, text, fields: smallvec![None; fields] }
     }
 
     fn add(&mut self, name: &[u8], value: &[u8]) {
@@ -121,7 +125,7 @@ impl<'a> Draft<'a> {
     fn finish(self, meta: Meta) -> Result<Record, Fault> {
         let value = |number: usize| self.fields[number].map(|span| Raw::trusted(span.of(&self.text)));
         validate::record(self.definition, value)?;
-        Ok(Record::finish(self.text, self.fields, meta))
+        Ok(Record::finish(self.text, &self.fields, meta))
     }
 }
 
@@ -150,7 +154,7 @@ mod tests {
 
     fn inserted(data: &str) -> Result<Record, String> {
         let mut random = Random::from_seed([1; 32]);
-        insert(&definition(), &object(data), &mut Stamp { unix_ms: 7, random: &mut random })
+        insert(&definition(), &object(data), &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1 })
             .map_err(|fault| fault.message)
     }
 

@@ -3,24 +3,33 @@
 use super::definition::Definition;
 use crate::base::json::{Raw, Span};
 use smallvec::SmallVec;
+use std::fmt;
 use std::sync::Arc;
 
 /// The canonical JSON of a key. Keys are scalars, so that equal bytes are equal keys (S-65).
 /// Text keys of up to 38 bytes, a UUID with its quotes among them, need no allocation.
 pub type Key = SmallVec<[u8; 40]>;
 
-/// A stored record, immutable; cloning shares the text.
-#[derive(Clone, Debug)]
-pub struct Record {
-    /// The complete object as clients see it, metadata at its end.
-    text: Arc<[u8]>,
-    /// Where each schema field's value stands, in schema order; `None` if missing.
-    fields: Box<[Option<Span>]>,
-    /// Where the metadata begins: at the comma before `"_version"`.
-    meta_at: u32,
+/// A stored record, immutable; cloning shares it, also with other cores.
+///
+/// One allocation: the complete object as clients see it, metadata at its end; then, per schema
+/// field, where its value begins and ends (8 bytes; zeros if missing); then the [`Tail`].
+#[derive(Clone)]
+pub struct Record(Arc<[u8]>);
+
+/// What stands at the very end of a record's bytes.
+#[derive(Clone, Copy)]
+struct Tail {
     version: u64,
     created_at: u64,
+    /// Where the metadata begins: at the comma before `"_version"`.
+    meta_at: u32,
+    /// Where the text ends.
+    text_len: u32,
 }
+
+/// Spans of the schema's fields while a record is made, in schema order; `None` if missing.
+pub(super) type FieldSpans = SmallVec<[Option<Span>; 12]>;
 
 /// The metadata of a record (02 §2.5).
 #[derive(Clone, Copy)]
@@ -33,10 +42,15 @@ pub(super) struct Meta {
 /// Names that the store alone writes (S-62).
 pub(super) const META_NAMES: [&[u8]; 3] = [b"\"_version\"", b"\"_createdAt\"", b"\"_updatedAt\""];
 
+/// Bytes that [`Record::finish`] adds behind the metadata.
+pub(super) const fn overhead_bytes(fields: usize) -> usize {
+    fields * Span::BYTES + Tail::BYTES
+}
+
 impl Record {
     /// Completes `text`, an object without its closing brace, with the metadata.
-    pub(super) fn finish(mut text: Vec<u8>, fields: Box<[Option<Span>]>, meta: Meta) -> Self {
-        let meta_at = u32::try_from(text.len()).expect("a record is below 4 GiB");
+    pub(super) fn finish(mut text: Vec<u8>, fields: &[Option<Span>], meta: Meta) -> Self {
+        let meta_at = text.len();
         let mut digits = itoa::Buffer::new();
         for (name, value) in META_NAMES.iter().zip([meta.version, meta.created_at, meta.updated_at]) {
             if text.len() > 1 {
@@ -47,37 +61,48 @@ impl Record {
             text.extend_from_slice(digits.format(value).as_bytes());
         }
         text.push(b'}');
+        let at = |position: usize| u32::try_from(position).expect("a record is below 4 GiB");
         let Meta { version, created_at, .. } = meta;
-        Self { text: text.into(), fields, meta_at, version, created_at }
+        let tail = Tail { version, created_at, meta_at: at(meta_at), text_len: at(text.len()) };
+        let mut bytes = text;
+        for span in fields {
+            bytes.extend_from_slice(&span.map_or([0; Span::BYTES], Span::to_bytes));
+        }
+        bytes.extend_from_slice(&tail.to_bytes());
+        Self(bytes.into())
     }
 
     /// The whole record as JSON.
-    pub fn text(&self) -> &Arc<[u8]> {
-        &self.text
+    pub fn text(&self) -> &[u8] {
+        &self.0[..self.tail().text_len as usize]
     }
 
     /// 1 after the insert, one more with every update (S-90).
     pub fn version(&self) -> u64 {
-        self.version
+        self.tail().version
     }
 
-    pub(super) fn created_at(&self) -> u64 {
-        self.created_at
+    /// When it was inserted, milliseconds since the Unix epoch.
+    pub fn created_at(&self) -> u64 {
+        self.tail().created_at
     }
 
     /// The value of a schema field, if present. O(1).
     pub fn field(&self, number: usize) -> Option<Raw<'_>> {
-        Some(Raw::trusted(self.fields.get(number).copied().flatten()?.of(&self.text)))
+        let spans = &self.0[self.tail().text_len as usize..self.0.len() - Tail::BYTES];
+        // A field that was added to the schema later has no span (S-221).
+        let bytes = spans.get(number * Span::BYTES..)?.first_chunk()?;
+        Some(Raw::trusted(Span::from_bytes(*bytes)?.of(&self.0)))
     }
 
     /// The value of any top-level property, metadata included (S-63). Scans the text.
     pub fn property(&self, quoted: &[u8]) -> Option<Raw<'_>> {
-        Raw::trusted(&self.text).get(quoted)
+        Raw::trusted(self.text()).get(quoted)
     }
 
     /// All top-level properties as (name with quotes, value).
     pub fn properties(&self) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
-        Raw::trusted(&self.text).members()
+        Raw::trusted(self.text()).members()
     }
 
     /// The canonical JSON of its key.
@@ -87,9 +112,37 @@ impl Record {
 
     /// The properties without metadata, in order, as (name with quotes, value).
     pub(super) fn data(&self) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
-        let end = self.meta_at as usize;
-        Raw::trusted(&self.text)
-            .members()
-            .take_while(move |(name, _)| (name.as_ptr() as usize) - (self.text.as_ptr() as usize) < end)
+        let end = self.tail().meta_at as usize;
+        self.properties()
+            .take_while(move |(name, _)| (name.as_ptr() as usize) - (self.0.as_ptr() as usize) < end)
+    }
+
+    fn tail(&self) -> Tail {
+        Tail::from_bytes(self.0.last_chunk().expect("every record ends with its tail"))
+    }
+}
+
+impl fmt::Debug for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(self.text()))
+    }
+}
+
+impl Tail {
+    const BYTES: usize = 24;
+
+    fn to_bytes(self) -> [u8; Self::BYTES] {
+        let mut bytes = [0; Self::BYTES];
+        bytes[..8].copy_from_slice(&self.version.to_ne_bytes());
+        bytes[8..16].copy_from_slice(&self.created_at.to_ne_bytes());
+        bytes[16..20].copy_from_slice(&self.meta_at.to_ne_bytes());
+        bytes[20..].copy_from_slice(&self.text_len.to_ne_bytes());
+        bytes
+    }
+
+    fn from_bytes(bytes: &[u8; Self::BYTES]) -> Self {
+        let eight = |at: usize| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"));
+        let four = |at: usize| u32::from_ne_bytes(bytes[at..at + 4].try_into().expect("four bytes"));
+        Self { version: eight(0), created_at: eight(8), meta_at: four(16), text_len: four(20) }
     }
 }

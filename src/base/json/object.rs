@@ -21,6 +21,21 @@ impl Span {
     pub fn of(self, text: &[u8]) -> &[u8] {
         &text[self.start as usize..self.end as usize]
     }
+
+    /// How many bytes [`Self::to_bytes`] gives.
+    pub const BYTES: usize = 8;
+
+    /// For keeping it beside the text.
+    pub fn to_bytes(self) -> [u8; Self::BYTES] {
+        (u64::from(self.start) | u64::from(self.end) << 32).to_ne_bytes()
+    }
+
+    /// What was kept; `None` for zeros, which no value inside an object gives.
+    #[expect(clippy::cast_possible_truncation, reason = "taking the halves apart")]
+    pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Option<Self> {
+        let both = u64::from_ne_bytes(bytes);
+        (both != 0).then_some(Self { start: both as u32, end: (both >> 32) as u32 })
+    }
 }
 
 /// A client's object (`data`, `filter`), owned: travels to the core that needs it.
