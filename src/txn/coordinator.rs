@@ -1,5 +1,6 @@
 //! The coordinator's side: which participant is asked next, and what the votes mean.
 
+use super::sabotage::{self, Sabotage};
 use crate::base::fault::Fault;
 use crate::base::ids::CoreId;
 
@@ -47,6 +48,9 @@ impl<S, R> Coordinator<S, R> {
     /// A transaction of `operations` operations over at least two participants.
     pub fn new(mut parts: Vec<Part<S>>, operations: usize) -> Self {
         parts.sort_by_key(|part| std::cmp::Reverse(part.core));
+        if sabotage::is(Sabotage::PrepareOutOfOrder) && operations % 2 == 0 {
+            parts.reverse();
+        }
         debug_assert!(parts.len() > 1, "one core needs no coordinator");
         let results = std::iter::repeat_with(|| None).take(operations).collect();
         Self { unasked: parts, asked: None, prepared: Vec::new(), results, failure: None }
@@ -60,7 +64,8 @@ impl<S, R> Coordinator<S, R> {
         while let Some(part) = self.unasked.pop() {
             let first = part.steps.first().map_or(usize::MAX, |(place, _)| *place);
             if failed_at.is_none_or(|failed_at| first < failed_at) {
-                let commits = self.unasked.is_empty() && failed_at.is_none();
+                let is_last = self.unasked.is_empty() || sabotage::is(Sabotage::CommitBeforeVotes);
+                let commits = is_last && failed_at.is_none();
                 self.asked = Some((part.core, commits));
                 return Next::Prepare { part, commits };
             }

@@ -1,5 +1,6 @@
 //! What operations touch, and what prepared transactions keep from others until their decision.
 
+use super::sabotage::{self, Sabotage};
 use crate::base::ids::{BucketId, TxnId};
 use crate::store::Key;
 use std::collections::BTreeMap;
@@ -16,6 +17,19 @@ pub enum Intent {
     Append(BucketId),
     /// Reads the bucket by a predicate or as a whole.
     ReadBucket(BucketId),
+}
+
+impl Intent {
+    /// Whether it is not to be locked, against all reason.
+    fn is_forgotten(&self) -> bool {
+        sabotage::is(Sabotage::ReleaseBeforeDecision)
+            || match self {
+                Self::ReadKey(..) => sabotage::is(Sabotage::ReadsUnlocked),
+                Self::WriteKey(..) => false,
+                Self::Append(_) => sabotage::is(Sabotage::AppendsUnlocked),
+                Self::ReadBucket(_) => sabotage::is(Sabotage::PredicatesUnlocked),
+            }
+    }
 }
 
 /// A multiset of intents that says quickly whether another one conflicts with any of them.
@@ -124,7 +138,8 @@ impl Locks {
     }
 
     /// Takes locks until [`Self::release`]. The caller has found none excluded.
-    pub fn take(&mut self, txn: TxnId, intents: Vec<Intent>) {
+    pub fn take(&mut self, txn: TxnId, mut intents: Vec<Intent>) {
+        intents.retain(|intent| !intent.is_forgotten());
         self.all.add(&intents);
         let earlier = self.held.insert(txn, intents);
         debug_assert!(earlier.is_none(), "a transaction prepares once on a core");

@@ -18,6 +18,7 @@
 
 mod coordinator;
 mod locks;
+pub mod sabotage;
 
 pub use coordinator::{Coordinator, Next, Part};
 pub use locks::{Intent, Intents, Locks};

@@ -20,6 +20,8 @@ pub(crate) enum Schedule {
     Prompt,
     /// At random: bytes are cut anywhere, mail and acknowledgements take their time.
     Hostile,
+    /// At random, but bytes that are under way arrive together: more requests meet in less time.
+    Late,
 }
 
 /// One client's connection, both directions.
@@ -201,7 +203,7 @@ impl Cluster {
         self.steps += 1;
         let pick = match self.schedule {
             Schedule::Prompt => 0,
-            Schedule::Hostile => self.random.below(events.len()),
+            Schedule::Hostile | Schedule::Late => self.random.below(events.len()),
         };
         match events.swap_remove(pick) {
             Event::Bytes(link) => self.deliver(link),
@@ -243,7 +245,7 @@ impl Cluster {
 
     fn amount(&mut self, available: usize) -> usize {
         match self.schedule {
-            Schedule::Prompt => available,
+            Schedule::Prompt | Schedule::Late => available,
             // Mostly small pieces, sometimes everything.
             Schedule::Hostile if self.random.below(4) == 0 => available,
             Schedule::Hostile => 1 + self.random.below(available.min(40)),

@@ -8,6 +8,8 @@
 mod client;
 #[allow(dead_code, reason = "tests/client uses the rest of what they share")]
 mod cluster;
+mod history;
+mod isolation;
 mod market;
 mod random;
 mod scenarios;

@@ -8,7 +8,7 @@ use crate::{seeds, shop};
 use serde_json::Value;
 
 /// Nobody is left: no session, lock, transaction, live query or pattern.
-fn assert_nothing_left(cluster: &Cluster) {
+pub(crate) fn assert_nothing_left(cluster: &Cluster) {
     for (core, mut census) in cluster.census().into_iter().enumerate() {
         census.shard.records = 0;
         assert_eq!(census, noex_server::node::Census::default(), "core {core}");

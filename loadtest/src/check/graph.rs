@@ -14,6 +14,8 @@ pub(super) enum Why {
     Saw(Object, u64),
     /// The earlier did not see what it wrote (rw).
     Missed(Object, u64),
+    /// It counted more values than the earlier saw (rw).
+    Counted(Object),
     /// It wrote the version behind the earlier one's (ww).
     Followed(Object, u64),
 }

@@ -13,8 +13,12 @@ struct List<'h> {
     /// The writer of each value.
     writers: Vec<usize>,
     place: BTreeMap<u64, usize>,
+    /// How many values may be in it at most.
+    appended: usize,
     /// The last one to be sent of those that have seen all of it.
     last_reader: Option<usize>,
+    /// Those that have counted more values than any read shows.
+    beyond: Vec<usize>,
 }
 
 /// Adds the edges that follow from what was seen of lists.
@@ -35,8 +39,8 @@ pub(super) fn order(
             graph.add(pair[0], pair[1], Why::Followed(*object, list.values[at + 1]));
         }
     }
-    for (at, transaction) in transactions.iter().enumerate() {
-        reads(at, transaction, &mut lists, graph)?;
+    for at in 0..transactions.len() {
+        reads(at, transactions, writers, &mut lists, graph)?;
     }
     unseen(transactions, &lists, graph);
     Ok(())
@@ -53,7 +57,11 @@ fn longest(transactions: &[Transaction]) -> BTreeMap<Object, List<'_>> {
                         (known.values, known.reader) = (values, at);
                     }
                 }
-                Action::Append { list, .. } | Action::ReadLength { list, .. } | Action::Find { list, .. } => {
+                Action::Append { list, .. } => {
+                    let counts = usize::from(transaction.ending != Ending::Failed);
+                    lists.entry(*list).or_default().appended += counts;
+                }
+                Action::ReadLength { list, .. } | Action::Find { list, .. } => {
                     lists.entry(*list).or_default();
                 }
                 Action::Write { .. } | Action::Read { .. } => {}
@@ -66,10 +74,12 @@ fn longest(transactions: &[Transaction]) -> BTreeMap<Object, List<'_>> {
 /// The edges of one transaction's reads. Of its own appends a read shows those before it, at the end.
 fn reads<'h>(
     at: usize,
-    transaction: &'h Transaction,
+    transactions: &'h [Transaction],
+    writers: &Writers,
     lists: &mut BTreeMap<Object, List<'h>>,
     graph: &mut Graph,
 ) -> Result<(), Violation> {
+    let transaction = &transactions[at];
     let mut own = BTreeMap::<Object, Vec<u64>>::new();
     for action in &transaction.actions {
         let own_of = |list| own.get(list).map_or(&[][..], Vec::as_slice);
@@ -96,7 +106,10 @@ fn reads<'h>(
                     Err("a transaction does not find its own append")
                 }
             }
-            Action::Find { list, value, found } => find(at, &lists[list], (*list, *value), *found, graph),
+            Action::Find { list, value, found } => {
+                find(at, transactions, writers, (*list, *value), *found, graph)?;
+                Ok(())
+            }
             Action::Write { .. } | Action::Read { .. } => Ok(()),
         };
         done.map_err(|what| {
@@ -116,7 +129,11 @@ fn prefix<'h>(
 ) -> Result<(), &'static str> {
     let list = lists.get_mut(&object).expect("every list that is named is there");
     if len > list.values.len() {
-        return Err("more values than anybody has seen");
+        if len > list.appended {
+            return Err("more values than were appended");
+        }
+        list.beyond.push(at);
+        return Ok(());
     }
     if let Some(last) = len.checked_sub(1) {
         graph.add(list.writers[last], at, Why::Saw(object, list.values[last]));
@@ -131,23 +148,30 @@ fn prefix<'h>(
 /// The edge of having looked for one value of somebody else.
 fn find(
     at: usize,
-    list: &List<'_>,
+    transactions: &[Transaction],
+    writers: &Writers,
     (object, value): (Object, u64),
     found: bool,
     graph: &mut Graph,
-) -> Result<(), &'static str> {
-    let writer = list.place.get(&value).map(|place| list.writers[*place]);
-    match (writer, found) {
-        (Some(writer), true) => graph.add(writer, at, Why::Saw(object, value)),
-        (Some(writer), false) => graph.add(at, writer, Why::Missed(object, value)),
-        (None, true) => return Err("found what nobody has seen in the list"),
-        (None, false) => {}
+) -> Result<(), Violation> {
+    if found {
+        let writer = writer(transactions, writers, at, (object, value))?;
+        graph.add(writer, at, Why::Saw(object, value));
+    } else if let Some(writer) = writers.get(&(object, value))
+        && transactions[*writer].ending != Ending::Failed
+    {
+        graph.add(at, *writer, Why::Missed(object, value));
     }
     Ok(())
 }
 
-/// What was appended and never seen stands behind everything that was seen.
+/// What was appended and never seen, or only counted, stands behind everything that was seen.
 fn unseen(transactions: &[Transaction], lists: &BTreeMap<Object, List<'_>>, graph: &mut Graph) {
+    for (object, list) in lists {
+        if let Some(reader) = list.last_reader {
+            list.beyond.iter().for_each(|later| graph.add(reader, *later, Why::Counted(*object)));
+        }
+    }
     for (at, transaction) in transactions.iter().enumerate() {
         if transaction.ending != Ending::Committed {
             continue;

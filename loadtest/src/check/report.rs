@@ -19,6 +19,7 @@ pub(super) fn cycle(transactions: &[Transaction], steps: &[Step]) -> Violation {
             Why::Missed(object, value) => {
                 format!("it did not see value {value} of object {object}, which T{next} wrote (rw)")
             }
+            Why::Counted(object) => format!("T{next} counted more values of object {object} (rw)"),
             Why::Followed(object, value) => {
                 format!("T{next} wrote the next value of object {object}, {value} (ww)")
             }

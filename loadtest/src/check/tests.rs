@@ -152,6 +152,11 @@ fn what_failed_or_never_was_is_not_to_be_seen() {
     history.answer(call, Ending::Committed, vec![list(X, &[1])]);
     wrong(&history, "by a transaction that failed");
     wrong(&concurrent(&[&[list(X, &[7])]]), "was never written");
+    let count = |length| Action::ReadLength { list: X, length };
+    wrong(&concurrent(&[&[append(X, 7)], &[count(2)]]), "more values than were appended");
+    assert!(check(&sequential(&[&[append(X, 7)], &[append(X, 8)], &[count(2)]])).is_ok());
+    let history = sequential(&[&[append(X, 7)], &[append(X, 8)], &[count(2)], &[list(X, &[7])]]);
+    wrong(&history, "was answered before");
     wrong(&concurrent(&[&[append(X, 7)], &[list(X, &[7, 7])]]), "shows value 7 twice");
 }
 

@@ -1,0 +1,43 @@
+//! Deliberate faults of the protocol, so that its proofs can show that they would find them.
+//!
+//! They exist where debug assertions do: a release build has none of this in it.
+
+/// A fault that `tests/sim` must find.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sabotage {
+    /// Participants give their locks back with the vote instead of with the decision.
+    ReleaseBeforeDecision,
+    /// Predicates and reads of whole buckets lock nothing.
+    PredicatesUnlocked,
+    /// Reads of keys lock nothing.
+    ReadsUnlocked,
+    /// Inserts do not exclude each other.
+    AppendsUnlocked,
+    /// Participants are prepared in an order that depends on the transaction.
+    PrepareOutOfOrder,
+    /// Every participant commits with its vote, whatever the others will say.
+    CommitBeforeVotes,
+}
+
+#[cfg(debug_assertions)]
+thread_local! {
+    static CHOSEN: std::cell::Cell<Option<Sabotage>> = const { std::cell::Cell::new(None) };
+}
+
+/// Makes all nodes of this thread faulty, or sound again.
+#[cfg(debug_assertions)]
+pub fn choose(sabotage: Option<Sabotage>) {
+    CHOSEN.set(sabotage);
+}
+
+/// Whether this fault was chosen.
+#[cfg(debug_assertions)]
+pub(super) fn is(sabotage: Sabotage) -> bool {
+    CHOSEN.get() == Some(sabotage)
+}
+
+/// Never, in a release build.
+#[cfg(not(debug_assertions))]
+pub(super) const fn is(_: Sabotage) -> bool {
+    false
+}
