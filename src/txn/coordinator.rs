@@ -48,7 +48,7 @@ impl<S, R> Coordinator<S, R> {
     /// A transaction of `operations` operations over at least two participants.
     pub fn new(mut parts: Vec<Part<S>>, operations: usize) -> Self {
         parts.sort_by_key(|part| std::cmp::Reverse(part.core));
-        if sabotage::is(Sabotage::PrepareOutOfOrder) && operations % 2 == 0 {
+        if sabotage::is(Sabotage::PrepareOutOfOrder) && operations.is_multiple_of(2) {
             parts.reverse();
         }
         debug_assert!(parts.len() > 1, "one core needs no coordinator");
