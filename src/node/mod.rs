@@ -39,13 +39,17 @@ use closing::Closing;
 use coordinate::Coordinators;
 use gather::Gatherings;
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// What can happen to a core.
 pub enum Input<'a> {
     /// A client has connected.
-    Accepted,
+    Accepted {
+        /// Its address, as the operating system gives it (P-3).
+        peer: IpAddr,
+    },
     /// A client's bytes; the node takes them all and may change them in place.
     Bytes(ConnId, &'a mut [u8]),
     /// The operating system has taken so many of the connection's bytes.
@@ -160,7 +164,7 @@ impl Node {
     /// Handles one input. The caller drains `out` completely before the next call.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
         match input {
-            Input::Accepted => self.core.accept(now, out),
+            Input::Accepted { peer } => self.core.accept(peer, now, out),
             Input::Bytes(conn, bytes) => self.receive(conn, bytes, now, out),
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),

@@ -8,6 +8,7 @@ use crate::base::time::Now;
 use crate::protocol;
 use crate::session::{Session, Stage};
 use crate::wire::{self, CloseCode, Input, Limits, Message, Progress};
+use std::net::IpAddr;
 
 impl Node {
     pub(super) fn receive(&mut self, conn: ConnId, bytes: &mut [u8], now: Now, out: &mut Outbox) {
@@ -52,8 +53,8 @@ impl Node {
 
 impl Core {
     /// A client has connected; nothing is sent before its upgrade request.
-    pub(super) fn accept(&mut self, now: Now, out: &mut Outbox) {
-        let (slot, generation) = self.sessions.insert(Session::default());
+    pub(super) fn accept(&mut self, peer: IpAddr, now: Now, out: &mut Outbox) {
+        let (slot, generation) = self.sessions.insert(Session::new(peer));
         let conn = ConnId { slot, generation };
         out.push(Output::Admitted(conn));
         if self.closing.is_forced() {

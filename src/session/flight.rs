@@ -39,25 +39,31 @@ pub enum Due {
 }
 
 /// The requests of a connection that are executing, in order.
+///
+/// A client that waits for each answer never needs an allocation; one that does not has a queue
+/// for the length of its burst.
 #[derive(Default)]
 pub struct Flight {
     target: Option<Target>,
-    pending: VecDeque<Pending>,
+    first: Option<Pending>,
+    /// Those behind the first; none if it is absent.
+    #[expect(clippy::box_collection, reason = "rare, and a word instead of four in every connection")]
+    rest: Option<Box<VecDeque<Pending>>>,
     bytes: usize,
 }
 
 impl Flight {
     /// Whether nothing is executing.
     pub fn is_empty(&self) -> bool {
-        self.pending.is_empty()
+        self.first.is_none()
     }
 
     /// Whether a request for `target` may be sent on before the answers are in.
     pub fn admits(&self, target: Target) -> bool {
-        self.pending.is_empty()
+        self.is_empty()
             || (self.target == Some(target)
                 && target != Target::Several
-                && self.pending.len() < FLIGHT_REQUESTS_MAX
+                && 1 + self.rest.as_ref().map_or(0, |rest| rest.len()) < FLIGHT_REQUESTS_MAX
                 && self.bytes < FLIGHT_BYTES_MAX)
     }
 
@@ -66,7 +72,10 @@ impl Flight {
         debug_assert!(self.admits(target), "a request waits for those before it");
         self.target = Some(target);
         self.bytes += pending.bytes as usize;
-        self.pending.push_back(pending);
+        match self.first {
+            Some(_) => self.rest.get_or_insert_default().push_back(pending),
+            None => self.first = Some(pending),
+        }
     }
 
     /// The request that the next answer belongs to.
@@ -74,22 +83,21 @@ impl Flight {
     /// # Panics
     /// If none is due: answers come one to one.
     pub fn land(&mut self) -> Pending {
-        let pending = self.pending.pop_front().expect("an answer belongs to a request");
+        let pending = self.first.take().expect("an answer belongs to a request");
         self.bytes -= pending.bytes as usize;
-        if self.pending.is_empty() && self.pending.capacity() > KEPT_CAPACITY {
-            self.pending = VecDeque::new();
+        self.first = self.rest.as_mut().and_then(|rest| rest.pop_front());
+        if self.first.is_none() {
+            self.rest = None; // an idle connection owns no buffer
         }
         pending
     }
 
     /// How many subscriptions are being made.
     pub fn subscribing(&self) -> usize {
-        self.pending.iter().filter(|pending| pending.due == Due::Subscription).count()
+        let pending = self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.iter()));
+        pending.filter(|pending| pending.due == Due::Subscription).count()
     }
 }
-
-/// Entries that an idle connection may keep allocated.
-const KEPT_CAPACITY: usize = 16;
 
 #[cfg(test)]
 mod tests {

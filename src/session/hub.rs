@@ -5,6 +5,7 @@
 //! but a mark and gets the current answer when it has caught up (K-4).
 
 use super::Watched;
+use super::subscribers::{Subscriber, Subscribers};
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use std::collections::BTreeMap;
@@ -23,20 +24,6 @@ struct Watchers {
     subscribers: Subscribers,
 }
 
-/// In order of creation, which is the order of their ids.
-type Subscribers = BTreeMap<SubscriptionId, Subscriber>;
-
-/// One subscription as the hub sees it.
-#[derive(Clone, Copy, Debug)]
-pub struct Subscriber {
-    /// Whose.
-    pub conn: ConnId,
-    /// Its name for the client.
-    pub id: SubscriptionId,
-    /// Digest of the answer that the client has, if pushes were withheld since.
-    pub stale: Option<u64>,
-}
-
 impl Hub {
     /// Enters a subscriber to a live query with the answer it has been given.
     pub fn add_query(
@@ -47,18 +34,14 @@ impl Hub {
         conn: ConnId,
         id: SubscriptionId,
     ) {
-        let subscriber = Subscriber { conn, id, stale: None };
-        let watchers = self
-            .queries
-            .entry(live)
-            .or_insert_with(|| Watchers { latest: answer, subscribers: Subscribers::new() });
-        watchers.subscribers.insert(id, subscriber);
+        let fresh = || Watchers { latest: answer, subscribers: Subscribers::default() };
+        self.queries.entry(live).or_insert_with(fresh).subscribers.push(conn, id);
         *self.by_query.entry(query).or_default() += 1;
     }
 
     /// Enters a subscriber to a live pattern.
     pub fn add_pattern(&mut self, pattern: LiveId, conn: ConnId, id: SubscriptionId) {
-        self.patterns.entry(pattern).or_default().insert(id, Subscriber { conn, id, stale: None });
+        self.patterns.entry(pattern).or_default().push(conn, id);
     }
 
     /// Takes a subscriber out; whether its pushes were being withheld.
@@ -96,7 +79,7 @@ impl Hub {
     ) -> Option<(u64, impl Iterator<Item = &mut Subscriber>)> {
         let watchers = self.queries.get_mut(&query)?;
         let before = std::mem::replace(&mut watchers.latest, answer).digest();
-        Some((before, watchers.subscribers.values_mut()))
+        Some((before, watchers.subscribers.iter_mut()))
     }
 
     /// The latest answer of a live query and one of its subscribers.
@@ -106,12 +89,12 @@ impl Hub {
         id: SubscriptionId,
     ) -> Option<(&LocalBody, &mut Subscriber)> {
         let watchers = self.queries.get_mut(&query)?;
-        Some((&watchers.latest, watchers.subscribers.get_mut(&id)?))
+        Some((&watchers.latest, watchers.subscribers.get_mut(id)?))
     }
 
     /// The subscribers to a live pattern; none if the last has left meanwhile.
     pub fn pattern(&self, pattern: LiveId) -> impl Iterator<Item = &Subscriber> {
-        self.patterns.get(&pattern).into_iter().flat_map(Subscribers::values)
+        self.patterns.get(&pattern).into_iter().flat_map(Subscribers::iter)
     }
 
     /// Active subscriptions by named query, those without any left out.
@@ -134,5 +117,5 @@ impl Hub {
 }
 
 fn take(subscribers: &mut Subscribers, id: SubscriptionId) -> Subscriber {
-    subscribers.remove(&id).expect("the session's list and the hub agree")
+    subscribers.remove(id).expect("the session's list and the hub agree")
 }

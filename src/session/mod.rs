@@ -4,15 +4,19 @@
 mod backlog;
 mod flight;
 mod hub;
+mod subscribers;
 
 pub use backlog::Backlog;
 pub use flight::{Due, Flight, Pending, Target};
-pub use hub::{Hub, Subscriber};
+pub use hub::Hub;
+pub use subscribers::Subscriber;
 
 use crate::access::Identity;
 use crate::base::ids::{CoreId, LiveId, QueryId, SubscriptionId};
-use crate::base::limits::UNSENT_ANSWER_BYTES_MAX;
+use crate::base::limits::{SESSION_BYTES_MAX, UNSENT_ANSWER_BYTES_MAX};
 use crate::wire::{Decoder, Handshake};
+use smallvec::SmallVec;
+use std::net::IpAddr;
 use std::rc::Rc;
 
 /// One connection of this core.
@@ -28,7 +32,7 @@ pub struct Session {
     /// Messages that wait for their turn, in order of arrival.
     pub backlog: Backlog,
     /// What it subscribes to, in order of creation.
-    pub subscriptions: Vec<Subscription>,
+    pub subscriptions: SmallVec<[Subscription; 1]>,
     /// Bytes handed to the shell that the operating system has not taken yet.
     pub unsent_bytes: u64,
     /// Query subscriptions whose pushes were withheld.
@@ -41,7 +45,12 @@ pub struct Session {
     pub paused: bool,
     /// Whether it has been upgraded.
     pub is_websocket: bool,
+    /// Where it comes from (P-3).
+    pub peer: IpAddr,
 }
+
+// A hundred thousand idle connections hold one each.
+const _: () = assert!(size_of::<Session>() <= SESSION_BYTES_MAX);
 
 /// The stages of a connection, in order.
 pub enum Stage {
@@ -82,26 +91,26 @@ pub enum Watched {
     Pattern(LiveId),
 }
 
-impl Default for Session {
-    fn default() -> Self {
+impl Session {
+    /// A connection from that address that has sent nothing yet.
+    pub fn new(peer: IpAddr) -> Self {
         Self {
             stage: Stage::Handshake(Box::default()),
             decoder: Decoder::new(),
             identity: None,
             flight: Flight::default(),
             backlog: Backlog::default(),
-            subscriptions: Vec::new(),
+            subscriptions: SmallVec::new(),
             unsent_bytes: 0,
             stale_subscriptions: 0,
             catch_up_from: 0,
             events_dropped: 0,
             paused: false,
             is_websocket: false,
+            peer,
         }
     }
-}
 
-impl Session {
     /// Whether the client is served and gets pushes.
     pub fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Ready)

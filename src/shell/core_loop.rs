@@ -17,6 +17,7 @@ use monoio::net::{TcpListener, TcpStream};
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::IpAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -219,10 +220,10 @@ impl CoreLoop {
     }
 
     /// A client has connected.
-    fn admit(self: &Rc<Self>, socket: TcpStream) {
+    fn admit(self: &Rc<Self>, socket: TcpStream, peer: IpAddr) {
         // Answers are coalesced per turn already; waiting for more would only add latency.
         let _ = socket.set_nodelay(true);
-        let id = self.drive(Input::Accepted).expect("the node names every accepted connection");
+        let id = self.drive(Input::Accepted { peer }).expect("the node names every accepted connection");
         let conn = Rc::new(Conn::new(id, Stream::new(socket)));
         let slot = id.slot as usize;
         let mut conns = self.conns.borrow_mut();
@@ -295,11 +296,11 @@ async fn accept(core: Rc<CoreLoop>, listener: Rc<TcpListener>) {
     let mut is_exhausted = false;
     loop {
         match listener.accept().await {
-            Ok((socket, _)) => {
+            Ok((socket, peer)) => {
                 if std::mem::take(&mut is_exhausted) {
                     tracing::info!(core = %core.id, "accepting again");
                 }
-                core.admit(socket);
+                core.admit(socket, peer.ip());
             }
             Err(_) if core.is_stopping.get() => return,
             // The client has left again.

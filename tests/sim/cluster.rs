@@ -8,6 +8,7 @@ use noex_server::base::time::Now;
 use noex_server::node::{Census, Chunk, Input, Mail, Node, Outbox, Output, Settings};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -96,6 +97,11 @@ impl Cluster {
 
     /// A TCP connection to one core; nothing is sent yet.
     pub(crate) fn connect(&mut self, core: usize) -> usize {
+        self.connect_from(core, IpAddr::from([127, 0, 0, 1]))
+    }
+
+    /// The same from a certain address.
+    pub(crate) fn connect_from(&mut self, core: usize, peer: IpAddr) -> usize {
         self.links.push(Link {
             core,
             conn: ConnId { slot: u32::MAX, generation: 0 },
@@ -109,7 +115,7 @@ impl Cluster {
             to_client: Vec::new(),
         });
         let link = self.links.len() - 1;
-        self.drive(core, Input::Accepted, Some(link));
+        self.drive(core, Input::Accepted { peer }, Some(link));
         link
     }
 
