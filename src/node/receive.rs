@@ -29,6 +29,7 @@ impl Node {
         let limits = Limits {
             payload_bytes_max: self.core.settings.limits.payload_bytes_max,
             fragments_max: FRAGMENTS_MAX,
+            keeps_binary: false,
         };
         let Some(session) = self.core.session(conn) else { return };
         let mut decoder = std::mem::take(&mut session.decoder);
@@ -101,7 +102,7 @@ impl Core {
         match message {
             Message::Text(_) | Message::Pong(_) => {}
             Message::Ping(payload) => self.raw_frame(conn, out, |out| wire::encoder::pong(out, payload)),
-            Message::Binary => {
+            Message::Binary(_) => {
                 self.close(conn, CloseCode::UNSUPPORTED_DATA, "binary_not_supported", now, out)
             }
             Message::Close(None) => {

@@ -23,6 +23,9 @@ pub struct Limits {
     /// Bounds messages of ever more empty fragments, which the payload limit never ends. More
     /// frames are [`Violation::TooBig`].
     pub fragments_max: usize,
+    /// Whether the payloads of binary messages are kept. The server answers them with a close
+    /// (P-19) and needs none; an echo peer does (`tests/autobahn`).
+    pub keeps_binary: bool,
 }
 
 impl Limits {
@@ -40,8 +43,9 @@ pub enum Message<'a> {
     ///
     /// Mutable, since the JSON parser unescapes in place; the decoder does not look at it again.
     Text(&'a mut [u8]),
-    /// A complete binary message, whose payload was not kept: to be answered with Close 1003 (P-19).
-    Binary,
+    /// A complete binary message: to be answered with Close 1003 (P-19). Its payload is empty
+    /// unless it was to be kept.
+    Binary(&'a [u8]),
     /// To be answered with a Pong of the same payload, at most 125 bytes (P-23).
     Ping(&'a [u8]),
     /// Without influence on anything (P-23).
@@ -55,7 +59,7 @@ impl fmt::Debug for Message<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(payload) => write!(out, "Text({} bytes)", payload.len()),
-            Self::Binary => write!(out, "Binary"),
+            Self::Binary(payload) => write!(out, "Binary({} bytes kept)", payload.len()),
             Self::Ping(payload) => write!(out, "Ping({} bytes)", payload.len()),
             Self::Pong(payload) => write!(out, "Pong({} bytes)", payload.len()),
             Self::Close(None) => write!(out, "Close"),
@@ -202,7 +206,7 @@ impl Decoder {
                     let Some(head) = self.take_head(input)? else { return Ok(None) };
                     let before = self.partial.as_ref().and_then(|partial| partial.message());
                     let message = Assembly::after(before, &head, limits)?;
-                    if let Some(found) = take_whole(&head, input)? {
+                    if let Some(found) = take_whole(&head, input, limits)? {
                         return Ok(Some(found));
                     }
                     let partial = self.partial.get_or_insert_default();
@@ -210,7 +214,7 @@ impl Decoder {
                     partial
                 }
             };
-            match partial.collect(input)? {
+            match partial.collect(input, limits)? {
                 Collected::Nothing => return Ok(None),
                 Collected::Fragment => {}
                 Collected::Message(kind) => return Ok(Some(Found { kind, place: Place::Stored })),
@@ -234,15 +238,16 @@ impl Decoder {
 }
 
 /// Consumes, unmasks and checks the payload of a frame that is a whole message and has arrived whole.
-fn take_whole(head: &Head, input: &mut Input<'_>) -> Result<Option<Found>, Violation> {
+fn take_whole(head: &Head, input: &mut Input<'_>, limits: &Limits) -> Result<Option<Found>, Violation> {
     if !head.fin || head.opcode == Opcode::Continuation || input.rest().len() < head.len {
         return Ok(None);
     }
-    let range = input.advance(head.len);
-    let payload = &mut input.bytes[range.clone()];
-    if head.opcode != Opcode::Binary {
-        unmask(payload, head.key, 0);
+    let mut range = input.advance(head.len);
+    if head.opcode == Opcode::Binary && !limits.keeps_binary {
+        range.end = range.start;
     }
+    let payload = &mut input.bytes[range.clone()];
+    unmask(payload, head.key, 0);
     if head.opcode == Opcode::Text && simdutf8::basic::from_utf8(payload).is_err() {
         return Err(Violation::InvalidUtf8);
     }
@@ -255,7 +260,7 @@ fn take_whole(head: &Head, input: &mut Input<'_>) -> Result<Option<Found>, Viola
 fn message(kind: Opcode, payload: &mut [u8]) -> Result<Message<'_>, Violation> {
     Ok(match kind {
         Opcode::Text => Message::Text(payload),
-        Opcode::Binary => Message::Binary,
+        Opcode::Binary => Message::Binary(payload),
         Opcode::Ping => Message::Ping(payload),
         Opcode::Pong => Message::Pong(payload),
         Opcode::Close => Message::Close(close::parse(payload)?),

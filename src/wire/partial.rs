@@ -133,19 +133,20 @@ impl Partial {
 
     /// Takes in as much of the frame's payload as the input has (P-18).
     ///
-    /// Text is unmasked, stored and validated at once (P-21); a binary payload is only counted (P-19).
-    pub(super) fn collect(&mut self, input: &mut Input<'_>) -> Result<Collected, Violation> {
+    /// Text is unmasked, stored and validated at once (P-21); a binary payload is only counted (P-19),
+    /// unless it is to be kept.
+    pub(super) fn collect(&mut self, input: &mut Input<'_>, limits: &Limits) -> Result<Collected, Violation> {
         let Some(frame) = &mut self.frame else { return Ok(Collected::Nothing) };
         let piece = input.take(frame.len - frame.received);
-        if frame.kind != Opcode::Binary {
+        let is_kept = frame.kind != Opcode::Binary || limits.keeps_binary;
+        if is_kept {
             unmask(piece, frame.key, frame.received);
         }
         frame.received += piece.len();
+        let message_bytes = self.message.filter(|_| frame.fin).map(|message| message.bytes);
         match frame.kind {
-            Opcode::Text => {
-                let message_bytes = self.message.filter(|_| frame.fin).map(|message| message.bytes);
-                self.text.push(piece, message_bytes)?;
-            }
+            Opcode::Text => self.text.push(piece, message_bytes)?,
+            Opcode::Binary if is_kept => self.text.push_binary(piece, message_bytes),
             Opcode::Binary => {}
             _ => self.control.extend_from_slice(piece),
         }
@@ -154,7 +155,7 @@ impl Partial {
 
     /// The bytes of the message of this kind that was just completed.
     pub(super) fn payload(&mut self, kind: Opcode) -> &mut [u8] {
-        if kind == Opcode::Text { self.text.as_mut_slice() } else { &mut self.control }
+        if kind.is_control() { &mut self.control } else { self.text.as_mut_slice() }
     }
 
     fn finish_frame(&mut self) -> Result<Collected, Violation> {

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use tungstenite::protocol::frame::{Frame, coding::Data, coding::OpCode};
 
-const LIMITS: Limits = Limits { payload_bytes_max: 1 << 20, fragments_max: 1000 };
+const LIMITS: Limits = Limits { payload_bytes_max: 1 << 20, fragments_max: 1000, keeps_binary: false };
 
 fn policy() -> Policy {
     Policy { path: "/ws".into(), allowed_origins: None }
@@ -83,7 +83,7 @@ fn serve(socket: &mut Socket, decoder: &mut Decoder, seed: &mut Seeded) {
         while let Some(message) = decoder.next(&mut input, &LIMITS).expect("tungstenite breaks no rule") {
             match message {
                 Message::Text(text) => encoder::text_with(&mut out, |out| out.extend_from_slice(text)),
-                Message::Binary => encoder::text(&mut out, b"binary"),
+                Message::Binary(_) => encoder::text(&mut out, b"binary"),
                 Message::Ping(payload) => encoder::pong(&mut out, payload),
                 Message::Pong(_) => {}
                 Message::Close(None) => encoder::close(&mut out, None, ""),
@@ -178,7 +178,7 @@ fn our_client_and_our_server_agree() {
 /// What a stream amounts to, in words, when it comes in pieces of `size`.
 fn decoded(stream: &[u8], size: usize) -> Vec<String> {
     let mut decoder = Decoder::new();
-    let limits = Limits { payload_bytes_max: 300, fragments_max: 4 };
+    let limits = Limits { payload_bytes_max: 300, fragments_max: 4, ..LIMITS };
     let mut seen = Vec::new();
     for piece in stream.chunks(size) {
         let mut piece = piece.to_vec();

@@ -37,6 +37,12 @@ impl Text {
         self.validate()
     }
 
+    /// Appends a piece of a binary message, which may be anything.
+    pub(super) fn push_binary(&mut self, piece: &[u8], message_bytes: Option<usize>) {
+        self.make_room(piece.len(), message_bytes);
+        self.bytes.extend_from_slice(piece);
+    }
+
     /// The complete text; fails when it ends within a character (P-21).
     pub(super) fn check_end(&self) -> Result<(), Violation> {
         if self.validated == self.bytes.len() { Ok(()) } else { Err(Violation::InvalidUtf8) }

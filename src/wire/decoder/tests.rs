@@ -4,14 +4,14 @@ use super::*;
 use crate::wire::client::{masked, masked_head, masked_text};
 
 const KEY: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
-const LIMITS: Limits = Limits { payload_bytes_max: 1000, fragments_max: 8 };
-const UNLIMITED: Limits = Limits { payload_bytes_max: 0, fragments_max: 0 };
+const LIMITS: Limits = Limits { payload_bytes_max: 1000, fragments_max: 8, keeps_binary: false };
+const UNLIMITED: Limits = Limits { payload_bytes_max: 0, fragments_max: 0, ..LIMITS };
 
 /// A message that outlives the decoder.
 #[derive(Clone, Debug, PartialEq)]
 enum Seen {
     Text(Vec<u8>),
-    Binary,
+    Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Close(Option<(u16, String)>),
@@ -22,7 +22,7 @@ impl From<Message<'_>> for Seen {
     fn from(message: Message<'_>) -> Self {
         match message {
             Message::Text(payload) => Self::Text(payload.to_vec()),
-            Message::Binary => Self::Binary,
+            Message::Binary(payload) => Self::Binary(payload.to_vec()),
             Message::Ping(payload) => Self::Ping(payload.to_vec()),
             Message::Pong(payload) => Self::Pong(payload.to_vec()),
             Message::Close(close) => Self::Close(close.map(|(code, reason)| (code.0, reason.to_owned()))),
@@ -125,8 +125,8 @@ fn messages_do_not_depend_on_the_cuts() {
         Seen::Ping(b"p".to_vec()),
         Seen::Pong(Vec::new()),
         text(&middle),
-        Seen::Binary,
-        Seen::Binary,
+        Seen::Binary(Vec::new()),
+        Seen::Binary(Vec::new()),
         Seen::Ping(vec![7; 125]),
         text("frag€ment"),
         Seen::Close(Some((1000, "bye".into()))),
@@ -162,10 +162,19 @@ fn binary_messages_are_reported_when_complete() {
         (Continuation, true, b""),
         (Text, true, b"next"),
     ]);
-    check(&stream, &LIMITS, &[Seen::Ping(Vec::new()), Seen::Binary, text("next")]);
+    check(&stream, &LIMITS, &[Seen::Ping(Vec::new()), Seen::Binary(Vec::new()), text("next")]);
     let mut decoder = Decoder::new();
     feed(&mut decoder, &stream[..100], &LIMITS);
     assert!(decoder.partial.as_mut().unwrap().payload(Text).is_empty());
+}
+
+// What an echo peer for Autobahn rests on.
+#[test]
+fn binary_payloads_can_be_kept() {
+    let limits = Limits { keeps_binary: true, ..LIMITS };
+    let stream = frames(&[(Binary, true, b"\xff\0"), (Binary, false, b"a"), (Continuation, true, b"\x80")]);
+    let kept = |payload: &[u8]| Seen::Binary(payload.to_vec());
+    check(&stream, &limits, &[kept(b"\xff\0"), kept(b"a\x80")]);
 }
 
 // P-162
@@ -244,11 +253,11 @@ fn invalid_text_is_refused_as_soon_as_it_arrives() {
 // P-20: exactly the limit is accepted, one byte more is not; the sum over fragments counts.
 #[test]
 fn payload_limit() {
-    let limits = Limits { payload_bytes_max: 10, fragments_max: 8 };
+    let limits = Limits { payload_bytes_max: 10, ..LIMITS };
     let too_big = [Seen::Violation(Violation::TooBig)];
     check(&frames(&[(Text, true, b"0123456789")]), &limits, &[text("0123456789")]);
     check(&frames(&[(Text, true, b"0123456789x")]), &limits, &too_big);
-    check(&frames(&[(Binary, true, b"0123456789")]), &limits, &[Seen::Binary]);
+    check(&frames(&[(Binary, true, b"0123456789")]), &limits, &[Seen::Binary(Vec::new())]);
     check(&frames(&[(Binary, true, b"0123456789x")]), &limits, &too_big);
     let exact = frames(&[(Text, false, b"01234"), (Ping, true, &[0; 125]), (Continuation, true, b"56789")]);
     check(&exact, &limits, &[Seen::Ping(vec![0; 125]), text("0123456789")]);
@@ -278,7 +287,7 @@ fn the_payload_limit_is_checked_before_the_payload_arrives() {
 // P-20: our bound on the number of fragments.
 #[test]
 fn fragment_limit() {
-    let limits = Limits { payload_bytes_max: 0, fragments_max: 3 };
+    let limits = Limits { payload_bytes_max: 0, fragments_max: 3, ..LIMITS };
     let mut parts = vec![
         (Text, false, &b""[..]),
         (Ping, true, b""),
