@@ -21,6 +21,20 @@ pub const BACKLOG_MESSAGES_MAX: usize = 1_024;
 /// sent as a second slice: a vectored write costs up to 20 % more than one slice.
 pub const PUSH_COPY_BYTES_MAX: usize = 1_024;
 
+/// Nesting of `$and` and `$or` in a filter, levels. Reading and testing a filter recurse once per
+/// level; people write two or three.
+pub const FILTER_DEPTH_MAX: usize = 64;
+
+/// Conditions of one filter, those of nested filters included. About as many as fit into a message
+/// of the default size; each may cost a comparison per record.
+pub const FILTER_TERMS_MAX: usize = 100_000;
+
+/// Reads of one composite query. Each costs a message and keeps a part of the result.
+pub const PLAN_READS_MAX: usize = 256;
+
+/// Nesting of objects and arrays in a composite query's result, levels. Plans are walked recursively.
+pub const PLAN_DEPTH_MAX: usize = 16;
+
 /// Operations of one transaction. The whole list is in one message, so that the transport's
 /// limit bounds it too; this bounds the time for which it holds its locks.
 pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;

@@ -84,7 +84,7 @@ fn backpressure(members: &mut Keys<'_>) -> Option<Backpressure> {
     if max.is_none() {
         members.complain("maxBufferedBytes", "expected integer >= 1");
     }
-    let mark = members.get("highWaterMark").and_then(Raw::as_f64);
+    let mark = members.get("highWaterMark").and_then(Raw::as_number).map(Number::as_f64);
     let mark = mark.filter(|mark| *mark > 0.0 && *mark <= 1.0);
     if mark.is_none() {
         members.complain("highWaterMark", "expected number above 0 and at most 1");

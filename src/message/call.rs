@@ -1,8 +1,8 @@
 //! What a client asks for, decoded: names still borrowed from its text, data owned.
 
-use super::gather::Question;
+use super::gather::Survey;
 use crate::base::json::Object;
-use crate::store::{Filter, Key};
+use crate::store::{Key, Question};
 
 /// A decoded request.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub enum Call<'t> {
     /// Facts and events.
     Rules(RulesCall),
     /// What every core knows a part of.
-    Each(Question),
+    Each(Survey),
     /// What concerns the connection alone, or what every core knows.
     Session(SessionCall<'t>),
 }
@@ -45,22 +45,12 @@ pub struct Step<B> {
 pub enum Verb {
     /// Insert one record.
     Insert(Object),
-    /// Fetch the record of a key.
-    Get(Key),
     /// Change fields of the record of a key.
     Update(Key, Object),
     /// Remove the record of a key.
     Delete(Key),
-    /// The matching records.
-    Where(Filter),
-    /// The first matching record.
-    FindOne(Filter),
-    /// The number of matching records.
-    Count(Filter),
-    /// The first n records.
-    First(u64),
-    /// The last n records.
-    Last(u64),
+    /// Look.
+    Read(Question),
 }
 
 /// What concerns facts and events.

@@ -4,7 +4,7 @@ use crate::base::ids::{BucketId, QueryId};
 
 /// What is asked of every core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Question {
+pub enum Survey {
     /// `store.stats` (S-119).
     StoreStats,
 }
@@ -12,7 +12,7 @@ pub enum Question {
 /// One core's part of the answer.
 #[derive(Debug)]
 pub enum Share {
-    /// Of [`Question::StoreStats`].
+    /// Of [`Survey::StoreStats`].
     Store(StoreShare),
 }
 

@@ -5,7 +5,7 @@
 //! need no numbers.
 
 use super::call::{RulesCall, Step, Verb};
-use super::gather::{Question, Share};
+use super::gather::{Share, Survey};
 use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
@@ -47,7 +47,7 @@ pub enum Mail {
         /// Which of the sender's gatherings.
         number: u64,
         /// What is asked.
-        question: Question,
+        question: Survey,
     },
     /// That share, back to the core that asked.
     Tell {
@@ -93,7 +93,7 @@ pub enum Op {
         /// The named query that it comes from; goes back with the answer.
         query: QueryId,
         /// What is asked.
-        question: Box<Bound>,
+        bound: Box<Bound>,
     },
     /// Facts and events.
     Rules(RulesCall),

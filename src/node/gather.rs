@@ -1,12 +1,12 @@
 //! Questions that every core answers a share of, as the asking core runs them.
 //!
-//! A question needs a variant of [`Question`] and of [`Share`], an arm in [`Core::share`]
+//! A question needs a variant of [`Survey`] and of [`Share`], an arm in [`Core::share`]
 //! (what one core knows) and one in [`Core::join`] (what the shares of all cores amount to).
 
 use super::Core;
 use super::outbox::Outbox;
 use crate::base::ids::{ConnId, CoreId};
-use crate::message::{Answer, Json, Mail, Outcome, Question, Share};
+use crate::message::{Answer, Json, Mail, Outcome, Share, Survey};
 use std::collections::BTreeMap;
 
 /// The questions that this core has asked.
@@ -19,7 +19,7 @@ pub(super) struct Gatherings {
 
 struct Gathering {
     conn: ConnId,
-    question: Question,
+    question: Survey,
     /// In core order.
     shares: Vec<Option<Share>>,
     missing: usize,
@@ -33,7 +33,7 @@ impl Gatherings {
 
 impl Core {
     /// Asks every core, this one included. The connection is answered when the last has told.
-    pub(super) fn gather(&mut self, conn: ConnId, question: Question, out: &mut Outbox) {
+    pub(super) fn gather(&mut self, conn: ConnId, question: Survey, out: &mut Outbox) {
         let cores = self.catalog.cores();
         let shares: Vec<Option<Share>> = (0..cores).map(|_| None).collect();
         self.gatherings.last += 1;
@@ -46,7 +46,7 @@ impl Core {
     }
 
     /// Answers another core's question, or one of this core.
-    pub(super) fn asked(&mut self, from: CoreId, number: u64, question: Question, out: &mut Outbox) {
+    pub(super) fn asked(&mut self, from: CoreId, number: u64, question: Survey, out: &mut Outbox) {
         let share = self.share(question);
         self.post(from, Mail::Tell { number, share }, out);
     }
@@ -68,16 +68,16 @@ impl Core {
     }
 
     /// What this core has to say.
-    fn share(&self, question: Question) -> Share {
+    fn share(&self, question: Survey) -> Share {
         match question {
-            Question::StoreStats => Share::Store(self.store_share()),
+            Survey::StoreStats => Share::Store(self.store_share()),
         }
     }
 
     /// The answer's `data`, from the shares of all cores in core order.
-    fn join(&self, question: Question, shares: Vec<Share>) -> Vec<u8> {
+    fn join(&self, question: Survey, shares: Vec<Share>) -> Vec<u8> {
         match question {
-            Question::StoreStats => {
+            Survey::StoreStats => {
                 let shares = shares.into_iter().map(|Share::Store(share)| share);
                 self.store_stats(shares)
             }

@@ -2,10 +2,9 @@
 
 use super::envelope::Envelope;
 use super::fields::Fields;
+use super::{store, transaction};
 use crate::base::fault::{Code, Fault};
-use crate::base::json::Value;
-use crate::base::limits::TRANSACTION_OPERATIONS_MAX;
-use crate::message::{Call, Filter, Namespace, Operation, Question, RulesCall, SessionCall, Step, Verb};
+use crate::message::{Call, Namespace, Operation, RulesCall, SessionCall, Survey};
 
 /// Reads and checks the fields of a request.
 ///
@@ -14,12 +13,12 @@ use crate::message::{Call, Filter, Namespace, Operation, Question, RulesCall, Se
 pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<Call<'t>, Fault> {
     let fields = Fields(envelope.body);
     match operation {
-        Operation::StoreTransaction => transaction(fields),
+        Operation::StoreTransaction => transaction::decode(fields),
         Operation::StoreSubscribe => {
             Ok(Call::Subscribe { query: fields.text("query")?, params: fields.optional_json("params") })
         }
         Operation::StoreBuckets => Ok(Call::Session(SessionCall::Buckets)),
-        Operation::StoreStats => Ok(Call::Each(Question::StoreStats)),
+        Operation::StoreStats => Ok(Call::Each(Survey::StoreStats)),
         Operation::StoreUnsubscribe => {
             Ok(Call::Session(SessionCall::Unsubscribe { id: fields.text("subscriptionId")? }))
         }
@@ -38,7 +37,7 @@ pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<C
         | Operation::RulesSubscribe => rules(operation, fields).map(Call::Rules),
         _ => {
             let bucket = fields.text("bucket")?;
-            Ok(Call::Data { bucket, verb: verb(operation, fields)? })
+            Ok(Call::Data { bucket, verb: store::verb(operation, fields)? })
         }
     }
 }
@@ -53,28 +52,6 @@ pub fn unknown(name: &str) -> Fault {
         namespace => format!("Unknown {} operation \"{name}\"", namespace.as_str()),
     };
     Fault::new(Code::UnknownOperation, message)
-}
-
-fn verb(operation: Operation, fields: Fields<'_, '_>) -> Result<Verb, Fault> {
-    Ok(match operation {
-        Operation::StoreInsert => Verb::Insert(fields.object("data")?),
-        Operation::StoreGet => Verb::Get(fields.key()?),
-        Operation::StoreUpdate => {
-            let key = fields.key()?;
-            Verb::Update(key, fields.object("data")?)
-        }
-        Operation::StoreDelete => Verb::Delete(fields.key()?),
-        Operation::StoreAll => Verb::Where(Filter::default()),
-        Operation::StoreWhere => Verb::Where(Filter::from_object(&fields.object("filter")?)),
-        Operation::StoreFindOne => Verb::FindOne(Filter::from_object(&fields.object("filter")?)),
-        Operation::StoreCount => {
-            let filter = fields.optional_object("filter")?;
-            Verb::Count(filter.as_ref().map(Filter::from_object).unwrap_or_default())
-        }
-        Operation::StoreFirst => Verb::First(fields.positive("n")?),
-        Operation::StoreLast => Verb::Last(fields.positive("n")?),
-        other => unreachable!("{other:?} has no verb"),
-    })
 }
 
 fn rules(operation: Operation, fields: Fields<'_, '_>) -> Result<RulesCall, Fault> {
@@ -108,64 +85,4 @@ fn emit(fields: Fields<'_, '_>) -> Result<RulesCall, Fault> {
         None => None,
     };
     Ok(RulesCall::Emit { topic, data, correlation_id, causation_id })
-}
-
-/// The whole list is checked before anything runs; the first offending element is reported
-/// with its first failing rule (S-160…S-168).
-fn transaction<'t>(fields: Fields<'_, 't>) -> Result<Call<'t>, Fault> {
-    let operations = fields
-        .any("operations")
-        .and_then(Value::as_array)
-        .ok_or_else(|| Fault::validation("Missing or invalid \"operations\": expected array"))?;
-    if operations.len() == 0 {
-        return Err(Fault::validation("\"operations\" must contain at least one operation"));
-    }
-    if operations.len() > TRANSACTION_OPERATIONS_MAX {
-        return Err(Fault::validation(format!(
-            "\"operations\" must contain at most {TRANSACTION_OPERATIONS_MAX} operations"
-        )));
-    }
-    let steps: Result<Vec<_>, Fault> = operations
-        .enumerate()
-        .map(|(place, operation)| {
-            step(operation).map_err(|reason| Fault::validation(format!("operations[{place}]: {reason}")))
-        })
-        .collect();
-    steps.map(Call::Transaction)
-}
-
-fn step<'t>(operation: Value<'_, 't>) -> Result<Step<&'t str>, String> {
-    operation.as_object().ok_or("expected object")?;
-    let fields = Fields(operation);
-    const OPS: [&str; 7] = ["get", "insert", "update", "delete", "where", "findOne", "count"];
-    let op = fields
-        .any("op")
-        .and_then(Value::as_str)
-        .filter(|op| OPS.contains(op))
-        .ok_or_else(|| format!("invalid \"op\" — expected one of: {}", OPS.join(", ")))?;
-    let bucket = fields
-        .any("bucket")
-        .and_then(Value::as_str)
-        .filter(|bucket| !bucket.is_empty())
-        .ok_or("missing or invalid \"bucket\"")?;
-    let key = || fields.optional_key().ok_or_else(|| format!("\"{op}\" requires \"key\""));
-    let object = |name| fields.object(name).map_err(|_| format!("\"{op}\" requires \"{name}\" object"));
-    let verb = match op {
-        "get" => Verb::Get(key()?),
-        "insert" => Verb::Insert(object("data")?),
-        "update" => {
-            let key = key()?;
-            Verb::Update(key, object("data")?)
-        }
-        "delete" => Verb::Delete(key()?),
-        "where" => Verb::Where(Filter::from_object(&object("filter")?)),
-        "findOne" => Verb::FindOne(Filter::from_object(&object("filter")?)),
-        _ => {
-            let filter = fields
-                .optional_object("filter")
-                .map_err(|_| "invalid \"filter\" — expected object".to_owned())?;
-            Verb::Count(filter.as_ref().map(Filter::from_object).unwrap_or_default())
-        }
-    };
-    Ok(Step { bucket, verb })
 }

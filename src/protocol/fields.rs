@@ -2,7 +2,7 @@
 
 use crate::base::fault::Fault;
 use crate::base::json::{Object, Value};
-use crate::message::Key;
+use crate::message::{Filter, Key};
 
 /// Access to the members of one request.
 #[derive(Clone, Copy)]
@@ -65,10 +65,25 @@ impl<'a, 't> Fields<'a, 't> {
 
     /// The same without its message.
     pub(super) fn optional_key(self) -> Option<Key> {
-        let value = self.present("key")?;
-        let mut text = Vec::with_capacity(48);
-        value.write(&mut text);
-        Some(Key::from_slice(&text))
+        self.present("key").map(key)
+    }
+
+    /// Any value, null too, as canonical JSON.
+    pub(super) fn canonical(self, name: &str) -> Option<Key> {
+        self.any(name).map(key)
+    }
+
+    /// A filter (S-13, S-253).
+    pub(super) fn filter(self) -> Result<Filter, Fault> {
+        Ok(Filter::from_object(&self.object("filter")?)?)
+    }
+
+    /// A filter, or nothing: every record (S-15).
+    pub(super) fn optional_filter(self) -> Result<Filter, Fault> {
+        match self.optional_object("filter")? {
+            Some(object) => Ok(Filter::from_object(&object)?),
+            None => Ok(Filter::default()),
+        }
     }
 
     /// Any value but null, as canonical JSON.
@@ -77,4 +92,10 @@ impl<'a, 't> Fields<'a, 't> {
         self.present(name)?.write(&mut text);
         Some(text)
     }
+}
+
+fn key(value: Value<'_, '_>) -> Key {
+    let mut text = Vec::with_capacity(48);
+    value.write(&mut text);
+    Key::from_slice(&text)
 }

@@ -6,6 +6,8 @@ mod envelope;
 mod fields;
 mod outgoing;
 mod stats;
+mod store;
+mod transaction;
 
 pub use decode::{decode, unknown};
 pub use envelope::{Envelope, Incoming, parse};

@@ -6,8 +6,8 @@
 
 use crate::base::bytes::Body;
 use crate::base::ids::{BucketId, CoreId, LiveId};
-use crate::query::{Bound, Read};
-use crate::store::{Record, View};
+use crate::query::Bound;
+use crate::store::{Question, Read, Record, View};
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,7 +21,7 @@ pub struct LiveQueries {
 }
 
 struct Live {
-    question: Bound,
+    bound: Bound,
     /// The answer as of the last commit.
     answer: Body,
     /// Subscribers per core.
@@ -76,8 +76,8 @@ impl LiveQueries {
 
     /// One more subscriber on `core`. The answer is the state of `view`, and every later
     /// change of it yields an [`Update`] (S-136).
-    pub fn subscribe(&mut self, question: Bound, view: View<'_>, core: CoreId) -> (LiveId, Body) {
-        let id = self.by_question.get(&question).copied().unwrap_or_else(|| self.start(question, view));
+    pub fn subscribe(&mut self, bound: Bound, view: View<'_>, core: CoreId) -> (LiveId, Body) {
+        let id = self.by_question.get(&bound).copied().unwrap_or_else(|| self.start(bound, view));
         let live = self.live.get_mut(&id).expect("a known question is live");
         match live.subscribers.iter_mut().find(|(at, _)| *at == core) {
             Some((_, count)) => *count += 1,
@@ -99,11 +99,11 @@ impl LiveQueries {
         }
         if live.subscribers.is_empty() {
             let live = self.live.remove(&id).expect("just seen");
-            self.by_question.remove(&live.question);
-            let bucket = self.by_bucket.get_mut(&live.question.bucket).expect("listed under its bucket");
+            self.by_question.remove(&live.bound);
+            let bucket = self.by_bucket.get_mut(&live.bound.bucket).expect("listed under its bucket");
             bucket.remove(&id);
             if bucket.is_empty() {
-                self.by_bucket.remove(&live.question.bucket);
+                self.by_bucket.remove(&live.bound.bucket);
             }
         }
     }
@@ -120,11 +120,11 @@ impl LiveQueries {
         let Some(ids) = self.by_bucket.get(&bucket) else { return };
         for id in ids {
             let live = self.live.get_mut(id).expect("listed is live");
-            if !touches(&live.question, changes, view) {
+            if !touches(&live.bound, changes, view) {
                 continue;
             }
             let mut json = Vec::with_capacity(live.answer.json().len() + 256);
-            live.question.evaluate(view, &mut json);
+            live.bound.question.evaluate(view, &mut json);
             if json != live.answer.json() {
                 let digest = self.hasher.hash_one(&json);
                 live.answer = Body::new(json, digest);
@@ -133,27 +133,36 @@ impl LiveQueries {
         }
     }
 
-    fn start(&mut self, question: Bound, view: View<'_>) -> LiveId {
+    fn start(&mut self, bound: Bound, view: View<'_>) -> LiveId {
         self.last_id += 1;
         let id = LiveId(self.last_id);
         let mut json = Vec::new();
-        question.evaluate(view, &mut json);
+        bound.question.evaluate(view, &mut json);
         let digest = self.hasher.hash_one(&json);
-        self.by_question.insert(question.clone(), id);
-        self.by_bucket.entry(question.bucket).or_default().insert(id);
-        self.live
-            .insert(id, Live { question, answer: Body::new(json, digest), subscribers: SmallVec::new() });
+        self.by_question.insert(bound.clone(), id);
+        self.by_bucket.entry(bound.bucket).or_default().insert(id);
+        self.live.insert(id, Live { bound, answer: Body::new(json, digest), subscribers: SmallVec::new() });
         id
     }
 }
 
 /// Whether the changes can alter the answer: some record is among the matching ones before
 /// or after. A count changes only if a record comes to match or ceases to.
-fn touches(question: &Bound, changes: &[Change], view: View<'_>) -> bool {
-    let matcher = question.filter.matcher(view.definition());
+fn touches(bound: &Bound, changes: &[Change], view: View<'_>) -> bool {
+    let Question { filter, read } = &bound.question;
+    let matcher = filter.matcher(view.definition());
     changes.iter().any(|change| {
         let matches = |record: &Option<Record>| record.as_ref().is_some_and(|record| matcher.matches(record));
         let (before, after) = (matches(&change.before), matches(&change.after));
-        if question.read == Read::Count { before != after } else { before || after }
+        match read {
+            Read::Count => before != after,
+            // Its cursor may be a record that does not match.
+            Read::Page { after: Some(_), .. } => true,
+            Read::Get(key) => {
+                let record = change.after.as_ref().or(change.before.as_ref());
+                record.is_some_and(|record| record.key(view.definition()).as_bytes() == &key[..])
+            }
+            _ => before || after,
+        }
     })
 }

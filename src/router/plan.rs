@@ -5,7 +5,8 @@ use crate::access::Authorized;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::CoreId;
 use crate::base::json::Raw;
-use crate::message::{Call, Op, Question, SessionCall, Step, Target};
+use crate::message::{Call, Op, SessionCall, Step, Survey, Target};
+use crate::query::{self, Bound};
 
 /// Who answers.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub enum Plan<'t> {
     /// the client's order.
     Several(Vec<(CoreId, Step<Target>)>),
     /// Every core, a share each.
-    Each(Question),
+    Each(Survey),
     /// The connection's own core, without its data.
     Session(SessionCall<'t>),
 }
@@ -53,10 +54,19 @@ fn subscribe<'t>(catalog: &Catalog, query: &str, params: Option<&[u8]>) -> Resul
     let (id, definition) = catalog
         .query(query)
         .ok_or_else(|| Fault::new(Code::QueryNotDefined, format!("Query \"{query}\" is not defined")))?;
-    let placed =
-        catalog.bucket(&definition.bucket).ok_or_else(|| Fault::bucket_not_defined(&definition.bucket))?;
-    let bound = definition.bind(placed.bucket, params.map(Raw::trusted));
-    Ok(Plan::One { core: placed.core, op: Op::Subscribe { query: id, question: Box::new(bound) } })
+    let plan = definition.bind(params.map(Raw::trusted), |bucket, question| {
+        let placed = catalog.bucket(bucket).ok_or_else(|| Fault::bucket_not_defined(bucket))?;
+        Ok((placed.core, Bound { bucket: placed.bucket, question }))
+    })?;
+    match plan {
+        query::Plan::Read((core, bound)) => {
+            Ok(Plan::One { core, op: Op::Subscribe { query: id, bound: Box::new(bound) } })
+        }
+        query::Plan::Array(_) | query::Plan::Object(_) => {
+            let message = format!("Query \"{query}\" reads more than once, which this version cannot answer");
+            Err(Fault::new(Code::InternalError, message))
+        }
+    }
 }
 
 /// Operations on buckets that do not exist are given to a core that takes part anyway: they

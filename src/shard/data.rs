@@ -5,7 +5,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::BucketId;
 use crate::base::json::{self, Object, Raw};
 use crate::base::time::Now;
-use crate::message::{Filter, Json, Key, Origin, Outcome, Verb};
+use crate::message::{Json, Key, Origin, Outcome, Question, Read, Verb};
 use crate::store::{self, Bucket, Stamp, View, Write};
 use smallvec::smallvec;
 
@@ -18,8 +18,8 @@ impl Shard {
             Verb::Insert(data) => self.insert(id, &data, now),
             Verb::Update(key, data) => self.update(id, &key, &data, now),
             Verb::Delete(key) => self.delete(id, key),
-            read => {
-                let json = read_verb(View::committed(&self.buckets[&id]), &read);
+            Verb::Read(question) => {
+                let json = read(View::committed(&self.buckets[&id]), &question);
                 answer(out, origin, Outcome::Data(json));
                 return;
             }
@@ -67,28 +67,18 @@ impl Shard {
     }
 }
 
-/// Answers a verb that only reads.
-///
-/// # Panics
-/// If the verb writes.
-pub(super) fn read_verb(view: View<'_>, verb: &Verb) -> Json {
-    let record = |record: Option<&store::Record>| match record {
-        Some(record) => Json::Record(record.clone()),
-        None => Json::Fixed("null"),
-    };
-    let text = |write: &dyn Fn(&mut Vec<u8>)| {
-        let mut text = Vec::new();
-        write(&mut text);
-        Json::Text(text)
-    };
-    match verb {
-        Verb::Get(key) => record(view.get(key)),
-        Verb::FindOne(filter) => record(view.find(filter)),
-        Verb::Where(filter) => text(&|out| view.write_all(filter, out)),
-        Verb::Count(filter) => text(&|out| view.write_count(filter, out)),
-        Verb::First(n) => text(&|out| view.write_first(&Filter::default(), *n, out)),
-        Verb::Last(n) => text(&|out| view.write_last(&Filter::default(), *n, out)),
-        Verb::Insert(_) | Verb::Update(..) | Verb::Delete(_) => unreachable!("a write is no read"),
+/// Answers a question; a single record is shared, not copied.
+pub(super) fn read(view: View<'_>, question: &Question) -> Json {
+    match question.read {
+        Read::Get(_) | Read::One => match question.find(view) {
+            Some(record) => Json::Record(record.clone()),
+            None => Json::Fixed("null"),
+        },
+        _ => {
+            let mut text = Vec::new();
+            question.evaluate(view, &mut text);
+            Json::Text(text)
+        }
     }
 }
 

@@ -121,14 +121,14 @@ impl Shard {
         match op {
             Op::Data { bucket, verb } => self.data(origin, bucket, verb, now, out),
             Op::Transaction(steps) => self.transaction(origin, steps, now, out),
-            Op::Subscribe { query, question } => self.subscribe(origin, query, *question, out),
+            Op::Subscribe { query, bound } => self.subscribe(origin, query, *bound, out),
             Op::Rules(call) => self.rules(origin, call, now, out),
         }
     }
 
-    fn subscribe(&mut self, origin: Origin, query: QueryId, question: Bound, out: &mut Posts) {
-        let view = View::committed(&self.buckets[&question.bucket]);
-        let (live, body) = self.live.subscribe(question, view, origin.core);
+    fn subscribe(&mut self, origin: Origin, query: QueryId, bound: Bound, out: &mut Posts) {
+        let view = View::committed(&self.buckets[&bound.bucket]);
+        let (live, body) = self.live.subscribe(bound, view, origin.core);
         answer(out, origin, Outcome::Subscribed { query, live, body });
     }
 }

@@ -1,6 +1,6 @@
 //! Transactions: on this core alone, or as a participant of one over several cores.
 
-use super::data::{DELETED, bucket_and_key, read_verb, unknown_key};
+use super::data::{DELETED, bucket_and_key, read, unknown_key};
 use super::{Posts, Shard, answer, commit};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{BucketId, TxnId};
@@ -163,7 +163,7 @@ impl Shard {
                 }
                 Ok(DELETED)
             }
-            read => Ok(read_verb(View::with(bucket, delta), &read)),
+            Verb::Read(question) => Ok(read(View::with(bucket, delta), &question)),
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::{Posts, Shard};
 use crate::base::ids::BucketId;
 use crate::base::time::Now;
-use crate::message::{Key, Op, Origin, Prepare, Request, Step, Target, Verb};
+use crate::message::{Key, Op, Origin, Prepare, Question, Read, Request, Step, Target, Verb};
 use crate::txn::{Intent, Intents};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -82,7 +82,7 @@ impl Shard {
         let intents = match &request.op {
             Op::Data { bucket, verb } => self.intents_of(*bucket, verb).collect(),
             Op::Transaction(steps) => self.intents(steps.iter()),
-            Op::Subscribe { question, .. } => vec![Intent::ReadBucket(question.bucket)],
+            Op::Subscribe { bound, .. } => vec![Intent::ReadBucket(bound.bucket)],
             Op::Rules(_) => Vec::new(),
         };
         if !self.is_blocked(&intents, Some(request.origin)) {
@@ -146,7 +146,7 @@ impl Shard {
 
     fn intents_of(&self, bucket: BucketId, verb: &Verb) -> impl Iterator<Item = Intent> {
         let (first, second) = match verb {
-            Verb::Get(key) => (Intent::ReadKey(bucket, key.clone()), None),
+            Verb::Read(Question { read: Read::Get(key), .. }) => (Intent::ReadKey(bucket, key.clone()), None),
             Verb::Update(key, _) | Verb::Delete(key) => (Intent::WriteKey(bucket, key.clone()), None),
             Verb::Insert(data) => {
                 let definition = self.buckets[&bucket].definition();
@@ -156,9 +156,7 @@ impl Shard {
                 let key = supplied.or_else(|| by_default().map(Key::from_slice));
                 (Intent::Append(bucket), key.map(|key| Intent::WriteKey(bucket, key)))
             }
-            Verb::Where(_) | Verb::FindOne(_) | Verb::Count(_) | Verb::First(_) | Verb::Last(_) => {
-                (Intent::ReadBucket(bucket), None)
-            }
+            Verb::Read(_) => (Intent::ReadBucket(bucket), None),
         };
         std::iter::once(first).chain(second)
     }

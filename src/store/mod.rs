@@ -5,16 +5,19 @@
 //! knows no messages, no transactions protocol, no connections.
 
 mod bucket;
+mod column;
 mod definition;
 mod filter;
 mod overlay;
 mod prepare;
+mod read;
 mod record;
 mod validate;
 
 pub use bucket::Bucket;
 pub use definition::{Definition, Field, FieldType, Generated};
-pub use filter::{Filter, Matcher, Term, Test};
+pub use filter::{Filter, Invalid, Matcher, Parameters, Term, Test, Values};
 pub use overlay::{Delta, View, Write};
 pub use prepare::{Stamp, insert, update};
+pub use read::{Aggregate, Function, Group, Question, Read, Select, SortKey};
 pub use record::{Key, Record};

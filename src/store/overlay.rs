@@ -182,52 +182,6 @@ impl<'a> View<'a> {
         self.records()
     }
 
-    /// Appends the matching records as a JSON array (S-97, S-98).
-    pub fn write_all(self, filter: &Filter, out: &mut Vec<u8>) {
-        write_array(self.matching(filter), out);
-    }
-
-    /// Appends the first `n` matching records (S-106).
-    pub fn write_first(self, filter: &Filter, n: u64, out: &mut Vec<u8>) {
-        write_array(self.matching(filter).take(as_count(n)), out);
-    }
-
-    /// Appends the last `n` matching records in ascending order (S-106). Without a filter and
-    /// outside a transaction O(n).
-    pub fn write_last(self, filter: &Filter, n: u64, out: &mut Vec<u8>) {
-        let matcher = filter.matcher(self.definition());
-        let mut newest: Vec<&Record> = if self.delta.is_none() {
-            self.bucket.iter_back().filter(|record| matcher.matches(record)).take(as_count(n)).collect()
-        } else {
-            let matching: Vec<_> = self.matching(filter).collect();
-            matching.into_iter().rev().take(as_count(n)).collect()
-        };
-        newest.reverse();
-        write_array(newest.into_iter(), out);
-    }
-
-    /// Appends the number of matching records (S-100). Without a filter and outside a
-    /// transaction O(1).
-    pub fn write_count(self, filter: &Filter, out: &mut Vec<u8>) {
-        let count = if filter.is_empty() && self.delta.is_none() {
-            self.bucket.len()
-        } else {
-            self.matching(filter).count()
-        };
-        out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
-    }
-
-    /// The first matching record (S-99).
-    pub fn find(self, filter: &Filter) -> Option<&'a Record> {
-        let matcher = filter.matcher(self.definition());
-        self.records().find(|record| matcher.matches(record))
-    }
-
-    fn matching(self, filter: &Filter) -> impl Iterator<Item = &'a Record> {
-        let matcher = filter.matcher(self.definition());
-        self.records().filter(move |record| matcher.matches(record))
-    }
-
     /// A committed record as the transaction sees it.
     fn current(self, record: &'a Record) -> Option<&'a Record> {
         let Some(delta) = self.delta else { return Some(record) };
@@ -252,21 +206,6 @@ impl<'a> View<'a> {
         inserted.sort_by_key(|(place, _)| *place);
         inserted.into_iter().map(|(_, record)| record)
     }
-}
-
-fn as_count(n: u64) -> usize {
-    usize::try_from(n).unwrap_or(usize::MAX)
-}
-
-fn write_array<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Vec<u8>) {
-    out.push(b'[');
-    for (at, record) in records.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(record.text());
-    }
-    out.push(b']');
 }
 
 #[cfg(test)]

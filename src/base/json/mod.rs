@@ -13,9 +13,9 @@ mod raw;
 mod tape;
 mod write;
 
-pub use names::{Names, SEARCHES_MAX, Table};
+pub use names::{Names, SEARCHES_MAX, Table, names};
 pub use number::Number;
 pub use object::{Object, Span};
 pub use raw::{Kind, Raw};
 pub use tape::{Document, Malformed, Members, Parser, Value};
-pub use write::{string, string_member};
+pub use write::{quoted, string, string_member};

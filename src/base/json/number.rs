@@ -1,5 +1,7 @@
 //! Numbers: integers of 64 bits stay exact, everything else is a double (K-10).
 
+use std::cmp::Ordering;
+
 /// A JSON number.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Number {
@@ -31,6 +33,41 @@ impl Number {
             Self::Unsigned(n as u64)
         } else {
             Self::Double(n)
+        }
+    }
+
+    /// The number that a canonical text stands for; `None` if it is no number.
+    pub fn from_canonical(text: &[u8]) -> Option<Self> {
+        let text = std::str::from_utf8(text).ok()?;
+        if let Ok(n) = text.parse() {
+            return Some(Self::Signed(n));
+        }
+        if let Ok(n) = text.parse() {
+            return Some(Self::Unsigned(n));
+        }
+        text.parse().ok().map(Self::from_f64)
+    }
+
+    /// Compares by value, exactly: no integer is rounded to a double first (K-10).
+    #[expect(clippy::cast_possible_truncation, reason = "clamped to what an i128 holds")]
+    pub fn compare(self, other: Self) -> Ordering {
+        /// Beyond every integer of 64 bits.
+        const BEYOND: f64 = 1e30;
+        let integer = |number| match number {
+            Self::Signed(n) => Ok(i128::from(n)),
+            Self::Unsigned(n) => Ok(i128::from(n)),
+            Self::Double(n) => Err(n),
+        };
+        // A double is never equal to an integer of 64 bits: that would be one of the others.
+        let against = |n: i128, double: f64| {
+            let floor = double.clamp(-BEYOND, BEYOND).floor() as i128;
+            if n <= floor { Ordering::Less } else { Ordering::Greater }
+        };
+        match (integer(self), integer(other)) {
+            (Ok(a), Ok(b)) => a.cmp(&b),
+            (Ok(a), Err(b)) => against(a, b),
+            (Err(a), Ok(b)) => against(b, a).reverse(),
+            (Err(a), Err(b)) => a.total_cmp(&b),
         }
     }
 
@@ -102,6 +139,34 @@ mod tests {
         }
         assert_eq!(text(Number::Signed(9_007_199_254_740_993)), "9007199254740993");
         assert_eq!(text(Number::Unsigned(u64::MAX)), "18446744073709551615");
+    }
+
+    #[test]
+    fn comparison_is_exact() {
+        // K-10
+        let ascending = [
+            Number::Double(-1e300),
+            Number::Signed(i64::MIN),
+            Number::Signed(-1),
+            Number::Double(-0.5),
+            Number::Signed(0),
+            Number::Double(0.5),
+            Number::Signed(1),
+            Number::Signed(9_007_199_254_740_992),
+            Number::Signed(9_007_199_254_740_993),
+            Number::Signed(i64::MAX),
+            Number::Unsigned(1 << 63),
+            Number::Unsigned(u64::MAX),
+            Number::from_f64(18_446_744_073_709_551_616.0),
+            Number::Double(1e300),
+        ];
+        for (at, a) in ascending.iter().enumerate() {
+            for (bt, b) in ascending.iter().enumerate() {
+                assert_eq!(a.compare(*b), at.cmp(&bt), "{a:?} {b:?}");
+            }
+            assert_eq!(Number::from_canonical(text(*a).as_bytes()), Some(*a));
+        }
+        assert_eq!(Number::from_canonical(b"true"), None);
     }
 
     #[test]

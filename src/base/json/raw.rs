@@ -1,7 +1,9 @@
 //! Canonical JSON text that is trusted: our own, read again without parsing.
 
+use super::Number;
 use memchr::memchr2;
 use std::borrow::Cow;
+use std::cmp::Ordering;
 
 /// One canonical JSON value, borrowed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,12 +69,21 @@ impl<'a> Raw<'a> {
         !matches!(self.0[0], b'{' | b'[')
     }
 
-    /// Its value as a double, if it is a number.
-    pub fn as_f64(self) -> Option<f64> {
-        if self.kind() != Kind::Number {
-            return None;
+    /// Its value, if it is a number.
+    pub fn as_number(self) -> Option<Number> {
+        if self.kind() == Kind::Number { Number::from_canonical(self.0) } else { None }
+    }
+
+    /// How it stands to another number or string: numbers by value, strings by UTF-16 code units
+    /// (S-237, S-250). `None` for anything else and for values of different types (S-252).
+    pub fn compare(self, other: Raw<'_>) -> Option<Ordering> {
+        match (self.kind(), other.kind()) {
+            (Kind::Number, Kind::Number) => Some(self.as_number()?.compare(other.as_number()?)),
+            (Kind::String, Kind::String) => {
+                Some(by_utf16(self.as_str()?.as_bytes(), other.as_str()?.as_bytes()))
+            }
+            _ => None,
         }
-        std::str::from_utf8(self.0).ok()?.parse().ok()
     }
 
     /// Its text without escapes, if it is a string.
@@ -112,6 +123,20 @@ impl<'a> Raw<'a> {
     pub fn elements(self) -> impl Iterator<Item = Raw<'a>> {
         let mut items = Items::inside(self.0, b'[');
         std::iter::from_fn(move || items.next_value().map(Raw))
+    }
+}
+
+/// Order by UTF-16 code units. It is that of the bytes of UTF-8, but for the planes beyond the
+/// first: their surrogates stand before U+E000.
+fn by_utf16(a: &[u8], b: &[u8]) -> Ordering {
+    /// The first byte of U+E000 and above in the first plane: 0xEE or 0xEF. Bytes that continue a
+    /// character are smaller.
+    fn rank(byte: u8) -> u8 {
+        if matches!(byte, 0xee | 0xef) { byte + 0x10 } else { byte }
+    }
+    match a.iter().zip(b).find(|(a, b)| a != b) {
+        Some((a, b)) => rank(*a).cmp(&rank(*b)),
+        None => a.len().cmp(&b.len()),
     }
 }
 
@@ -256,6 +281,40 @@ mod tests {
         assert_eq!(Raw::trusted(b"[]").elements().count(), 0);
         assert_eq!(Raw::trusted(b"{}").members().count(), 0);
         assert_eq!(Raw::trusted(b"7").members().count(), 0);
+    }
+
+    #[test]
+    fn strings_compare_by_utf16_code_units() {
+        // S-237
+        let ascending = [
+            "",
+            "\\u0001",
+            "\\n",
+            " ",
+            "!",
+            "\\\"",
+            "#",
+            "Z",
+            "\\\\",
+            "a",
+            "ab",
+            "é",
+            "\u{d7ff}",
+            "😀",
+            "\u{10ffff}",
+            "\u{e000}",
+            "\u{ffff}",
+        ];
+        for (at, a) in ascending.iter().enumerate() {
+            for (bt, b) in ascending.iter().enumerate() {
+                let (a, b) = (format!("\"{a}\""), format!("\"{b}\""));
+                let order = Raw::trusted(a.as_bytes()).compare(Raw::trusted(b.as_bytes()));
+                assert_eq!(order, Some(at.cmp(&bt)), "{a} {b}");
+            }
+        }
+        for (a, b) in [("1", "\"1\""), ("null", "null"), ("true", "false"), ("[1]", "[1]")] {
+            assert_eq!(Raw::trusted(a.as_bytes()).compare(Raw::trusted(b.as_bytes())), None);
+        }
     }
 
     #[test]

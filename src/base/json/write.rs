@@ -17,6 +17,13 @@ pub fn string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
 }
 
+/// `text` as a JSON string: how names stand in records.
+pub fn quoted(text: &str) -> Box<[u8]> {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    string(&mut quoted, text);
+    quoted.into()
+}
+
 /// Appends `"name":"text"`; `name` needs no escapes.
 pub fn string_member(out: &mut Vec<u8>, name: &str, text: &str) {
     out.push(b'"');

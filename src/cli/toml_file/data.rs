@@ -71,8 +71,9 @@ pub(super) fn queries(table: Table<'_>, root: &DeTable<'_>) -> Vec<(String, Quer
         let definition = QueryDefinition::parse(name.get_ref(), Raw::trusted(&text))
             .map_err(|fault| report.at(blame(name.span(), value, &fault.message), fault.message))
             .ok()?;
-        if !is_bucket(root, &definition.bucket) {
-            let message = format!("query \"{}\": {}", name.get_ref(), undefined(&definition.bucket));
+        let bucket = definition.bucket().expect("a query of the file is declarative");
+        if !is_bucket(root, bucket) {
+            let message = format!("query \"{}\": {}", name.get_ref(), undefined(bucket));
             report.at(deepest(name.span(), value, "bucket"), message);
         }
         Some((name.get_ref().clone().into_owned(), definition))

@@ -88,7 +88,8 @@ fn definitions_keep_the_order_of_the_file() {
     assert_eq!(layer.buckets[0].fields()[1].default.as_deref(), Some(&b"1.5"[..]));
     let object = layer.buckets[0].fields()[2].default.as_deref();
     assert_eq!(object, Some(&br#"{"q":[1,-2,"x\n",true,16]}"#[..]));
-    let queries: Vec<_> = layer.queries.iter().map(|(name, query)| (name.as_str(), &*query.bucket)).collect();
+    let queries: Vec<_> =
+        layer.queries.iter().map(|(name, query)| (name.as_str(), query.bucket().unwrap())).collect();
     assert_eq!(queries, [("z", "b"), ("a", "a")]);
 }
 
