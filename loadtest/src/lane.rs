@@ -1,5 +1,6 @@
 //! One connection in the driver's loop: its socket, its window, its role.
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use crate::window::{Place, Window};
 use crate::wire::frame::{self, Opcode};
 use crate::wire::inbox::{Inbox, Incoming};
 use crate::wire::message::{self, Message};
-use crate::workload::{FinalState, Role};
+use crate::workload::{Moment, Role, Verdict};
 
 /// What one read takes at most, in bytes.
 const SCRATCH_BYTES: usize = 256 * 1024;
@@ -21,27 +22,33 @@ const SCRATCH_BYTES: usize = 256 * 1024;
 pub struct Shared {
     /// What the run counts.
     pub tally: Tally,
+    /// Lanes that may have something to send because of what another one received.
+    pub wake: Vec<usize>,
     start: Instant,
-    /// Requests that each sending lane keeps in flight.
+    /// Requests that each sending lane keeps in flight, or has in flight at most in an open loop.
     in_flight: usize,
+    /// Requests are sent when they are due, not when answers come.
+    open_loop: bool,
     scratch: Vec<u8>,
     out: Vec<u8>,
 }
 
 impl Shared {
-    /// Nothing counted; time starts now.
-    pub fn new(in_flight: usize) -> Self {
+    /// Counts on in `tally`; time starts now.
+    pub fn new(tally: Tally, in_flight: usize, open_loop: bool) -> Self {
         Self {
-            tally: Tally::new(),
+            tally,
+            wake: Vec::new(),
             start: Instant::now(),
             in_flight,
+            open_loop,
             scratch: vec![0; SCRATCH_BYTES],
             out: Vec::new(),
         }
     }
 
     /// Nanoseconds since the start.
-    fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX - 1)
     }
 }
@@ -52,6 +59,8 @@ pub struct Lane {
     socket: Socket,
     conversation: Conversation,
     inbox: Inbox,
+    /// Reads nothing yet.
+    stalled: bool,
 }
 
 /// What a lane knows about its requests; apart from the socket, so that messages are handled while the
@@ -60,6 +69,8 @@ pub struct Lane {
 struct Conversation {
     window: Window,
     role: Box<dyn Role>,
+    /// Open loop: when the requests that are not sent yet were due.
+    due: VecDeque<u64>,
     /// Why the server ended the connection.
     end: Option<String>,
 }
@@ -71,33 +82,55 @@ impl Lane {
     /// The socket cannot be made non-blocking.
     pub fn new(session: Session, role: Box<dyn Role>, shared: &mut Shared) -> io::Result<Self> {
         let Parts { stream, inbox, backlog, next_id } = session.into_parts();
-        let window = Window::new(next_id, shared.in_flight);
+        let window = Window::new(next_id);
         let mut lane = Self {
             socket: Socket::new(stream)?,
-            conversation: Conversation { window, role, end: None },
+            stalled: role.stalls(),
+            conversation: Conversation { window, role, due: VecDeque::new(), end: None },
             inbox,
         };
+        let now = shared.now();
         shared.out.clear();
         for text in backlog {
-            lane.conversation.text(&text, 0, &mut shared.tally, &mut shared.out);
+            lane.conversation.text(&text, now, &mut shared.tally, &mut shared.wake, &mut shared.out);
         }
         lane.socket.send(&shared.out)?;
         Ok(lane)
     }
 
-    /// Requests without an answer.
+    /// Requests without an answer, sent or due.
     pub fn waiting(&self) -> usize {
-        self.conversation.window.waiting()
+        self.conversation.window.waiting() + self.conversation.due.len()
     }
 
-    /// Whether the lane waits for its socket to take more bytes.
-    pub fn has_unsent(&self) -> bool {
-        self.socket.has_unsent()
+    /// Requests that are due and not sent.
+    pub fn behind(&self) -> usize {
+        self.conversation.due.len()
+    }
+
+    /// What the lane waits for: bytes to read, room to write.
+    pub fn interest(&self) -> (bool, bool) {
+        (!self.stalled, self.socket.has_unsent())
+    }
+
+    /// Whether it ever sends by itself.
+    pub fn sends(&self) -> bool {
+        self.conversation.role.wants(0, 1) > 0
     }
 
     /// Whether what this lane saw last is the final state.
-    pub fn settled(&self, state: &FinalState) -> bool {
-        self.conversation.role.settled(state)
+    pub fn settled(&self) -> bool {
+        self.conversation.role.settled()
+    }
+
+    /// Begins to read, if it did not.
+    pub fn resume(&mut self) {
+        self.stalled = false;
+    }
+
+    /// Notes a request that was due at `due`; [`Lane::fill`] sends it.
+    pub fn schedule(&mut self, due: u64) {
+        self.conversation.due.push_back(due);
     }
 
     /// Sends as many requests as are missing to the number in flight, in one write.
@@ -107,7 +140,7 @@ impl Lane {
     pub fn fill(&mut self, shared: &mut Shared) -> io::Result<()> {
         shared.out.clear();
         self.refill(shared);
-        self.socket.send(&shared.out)
+        if shared.out.is_empty() { Ok(()) } else { self.socket.send(&shared.out) }
     }
 
     /// Reads once, handles what came, and sends the requests that replace the answered ones if `refill`.
@@ -119,9 +152,9 @@ impl Lane {
         let now = shared.now();
         shared.out.clear();
         let conversation = &mut self.conversation;
-        let (tally, out) = (&mut shared.tally, &mut shared.out);
+        let (tally, wake, out) = (&mut shared.tally, &mut shared.wake, &mut shared.out);
         let fed = self.inbox.feed(&shared.scratch[..length], |incoming| match incoming {
-            Incoming::Text(text) => conversation.text(text, now, tally, out),
+            Incoming::Text(text) => conversation.text(text, now, tally, wake, out),
             Incoming::Ping(payload) => frame::append(out, Opcode::Pong, Some(MASK), payload),
             Incoming::Close(payload) => conversation.end = Some(close_text(payload)),
             Incoming::Binary => tally.fault(Fault::Wrong, 1, || "binary message from the server".to_owned()),
@@ -146,25 +179,33 @@ impl Lane {
 
     /// Appends the missing requests to `shared.out`.
     fn refill(&mut self, shared: &mut Shared) {
-        let Conversation { window, role, .. } = &mut self.conversation;
-        if !role.sends() || window.waiting() >= shared.in_flight {
+        let Conversation { window, role, due, .. } = &mut self.conversation;
+        let wanted = role.wants(window.waiting(), shared.in_flight);
+        if wanted == 0 {
             return;
         }
         // One clock reading for all requests of a write: they leave together.
         let now = shared.now();
-        while window.waiting() < shared.in_flight {
-            role.request(window.send(now), &mut shared.out);
+        for _ in 0..wanted {
+            let since = match shared.open_loop {
+                false => now,
+                true => match due.pop_front() {
+                    Some(due) => due,
+                    None => return,
+                },
+            };
+            role.request(window.send(since), since, &mut shared.out);
         }
     }
 }
 
 impl Conversation {
     /// Handles a text message that was read at `now`; what must be replied at once goes to `out`.
-    fn text(&mut self, text: &[u8], now: u64, tally: &mut Tally, out: &mut Vec<u8>) {
+    fn text(&mut self, text: &[u8], now: u64, tally: &mut Tally, wake: &mut Vec<usize>, out: &mut Vec<u8>) {
         match message::read(text) {
             Message::Result { id, data } => {
                 let Some(latency) = self.place(id, now, tally, text) else { return };
-                if self.role.answer(id, data) {
+                if self.role.answer(id, data, &mut Moment::new(now, wake)) {
                     tally.answer(latency);
                 } else {
                     tally.fault(Fault::Wrong, 1, || format!("wrong answer: {}", excerpt(text)));
@@ -172,16 +213,25 @@ impl Conversation {
             }
             Message::Error { id } => {
                 if self.place(id, now, tally, text).is_some() {
-                    self.role.refused();
+                    self.role.refused(id);
                 }
                 tally.fault(Fault::Error, 1, || format!("error answer: {}", excerpt(text)));
             }
-            Message::Push { data } if self.role.push(data) => tally.push(),
-            Message::Push { .. } | Message::Invalid => {
-                tally.fault(Fault::Wrong, 1, || format!("unexpected message: {}", excerpt(text)));
+            Message::Push { channel, subscription, data } => {
+                let moment = &mut Moment::new(now, wake);
+                let (fault, what) = match self.role.push(channel, subscription, data, moment) {
+                    Verdict::Right { latency_ns, conflated } => return tally.push(latency_ns, conflated),
+                    Verdict::Wrong => (Fault::Wrong, "wrong push"),
+                    Verdict::Duplicated => (Fault::Duplicated, "push without news"),
+                    Verdict::OutOfOrder => (Fault::OutOfOrder, "push of an older state"),
+                };
+                tally.fault(fault, 1, || format!("{what}: {}", excerpt(text)));
             }
             Message::Ping { timestamp } => frame::append(out, Opcode::Text, Some(MASK), &pong(timestamp)),
             Message::Notice => {}
+            Message::Invalid => {
+                tally.fault(Fault::Wrong, 1, || format!("unexpected message: {}", excerpt(text)));
+            }
         }
     }
 

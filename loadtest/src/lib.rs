@@ -7,14 +7,18 @@
 //! | File | Says |
 //! |---|---|
 //! | [`args`] | what the operator typed, checked |
-//! | [`run`] | one run from set-up to report: prepare, warm up, measure, drain, settle |
+//! | [`run`] | one run from set-up to report: prepare, warm up, measure, drain, conclude |
+//! | [`spawn`] | a server that is started for the run |
+//! | [`dial`] | connecting, from which address |
 //! | [`session`] | a connection while it is set up: handshake, welcome, login, one blocking call at a time |
 //! | [`workload`] | what each connection sends and what it must get back, one file per workload |
 //! | [`driver`] | the epoll loop over all connections |
+//! | [`schedule`] | the open loop: which request is due when |
 //! | [`lane`] | one connection in the loop: its socket, its window, its role |
 //! | [`window`] | which ids are in flight, since when, and in which order they must be answered |
 //! | [`poll`], [`socket`] | epoll and non-blocking sockets |
-//! | [`tally`] | what is counted: answers, pushes, latencies, faults |
+//! | [`tally`], [`timeline`] | what is counted: answers, pushes, latencies, faults; the same over time |
+//! | [`observer`], [`progress`] | what is watched meanwhile: CPU time and memory, the line on the terminal |
 //! | [`report`] | the figures, as text and as JSON |
 //! | [`wire`] | frames, messages and request templates; pure |
 //! | [`machine`], [`server_process`] | this process's core and descriptors; the server's CPU time and memory |
@@ -24,22 +28,27 @@
 //! # Deliberately absent
 //!
 //! There is one thread: a second one would make the client's own cost harder to see, and several processes
-//! do the same. TLS is absent because the protocol leaves it to a proxy. Requests are paced by their answers
-//! only (closed loop), so latencies here say nothing about a fixed arrival rate.
+//! do the same. TLS is absent because the protocol leaves it to a proxy.
 
 pub mod args;
 pub mod check;
+pub mod dial;
 pub mod driver;
 pub mod lane;
 pub mod machine;
+pub mod observer;
 pub mod peer;
 pub mod poll;
+pub mod progress;
 pub mod report;
 pub mod run;
+pub mod schedule;
 pub mod server_process;
 pub mod session;
 pub mod socket;
+pub mod spawn;
 pub mod tally;
+pub mod timeline;
 pub mod url;
 pub mod window;
 pub mod wire;

@@ -35,6 +35,12 @@ pub fn thread_cpu_time() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// A name that no other run has: `prefix`, this process's id, and the time.
+pub fn unique_name(prefix: &str) -> String {
+    let now = clock_gettime(ClockId::Realtime);
+    format!("{prefix}-{}-{}{:09}", std::process::id(), now.tv_sec, now.tv_nsec)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

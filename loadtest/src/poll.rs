@@ -37,21 +37,21 @@ impl Poll {
         Ok(Self { epoll: epoll::create(CreateFlags::CLOEXEC)? })
     }
 
-    /// Watches whether `socket` can be read.
+    /// Watches whether `socket` can be read, unless it is not to be `readable` yet. That it has ended is
+    /// reported anyway.
     ///
     /// # Errors
     /// The system refuses, e.g. because it is watched already.
-    pub fn watch(&self, socket: impl AsFd, mark: usize) -> io::Result<()> {
-        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(mark as u64), EventFlags::IN)?)
+    pub fn watch(&self, socket: impl AsFd, mark: usize, readable: bool) -> io::Result<()> {
+        Ok(epoll::add(&self.epoll, socket, EventData::new_u64(mark as u64), flags(readable, false))?)
     }
 
-    /// Watches also, or no longer, whether `socket` takes bytes.
+    /// Changes what is watched for: that `socket` can be read, that it takes bytes.
     ///
     /// # Errors
     /// The socket is not watched.
-    pub fn watch_writable(&self, socket: impl AsFd, mark: usize, writable: bool) -> io::Result<()> {
-        let flags = if writable { EventFlags::IN | EventFlags::OUT } else { EventFlags::IN };
-        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(mark as u64), flags)?)
+    pub fn rewatch(&self, socket: impl AsFd, mark: usize, readable: bool, writable: bool) -> io::Result<()> {
+        Ok(epoll::modify(&self.epoll, socket, EventData::new_u64(mark as u64), flags(readable, writable))?)
     }
 
     /// Waits until a socket is ready or `timeout` has passed; replaces what is in `ready`.
@@ -81,6 +81,13 @@ impl Poll {
     }
 }
 
+fn flags(readable: bool, writable: bool) -> EventFlags {
+    let mut flags = EventFlags::empty();
+    flags.set(EventFlags::IN, readable);
+    flags.set(EventFlags::OUT, writable);
+    flags
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,15 +101,15 @@ mod tests {
         let (other, _) = listener.accept().unwrap();
         let poll = Poll::new().unwrap();
         let mut ready = Vec::new();
-        poll.watch(&other, 7).unwrap();
+        poll.watch(&other, 7, true).unwrap();
         poll.wait(&mut ready, Some(Duration::ZERO)).unwrap();
         assert!(ready.is_empty());
-        poll.watch_writable(&other, 7, true).unwrap();
+        poll.rewatch(&other, 7, true, true).unwrap();
         stream.write_all(b"x").unwrap();
         poll.wait(&mut ready, None).unwrap();
         assert_eq!(ready.iter().map(|ready| ready.mark).collect::<Vec<_>>(), [7]);
         assert!(ready[0].writable);
-        poll.watch_writable(&other, 7, false).unwrap();
+        poll.rewatch(&other, 7, true, false).unwrap();
         poll.wait(&mut ready, None).unwrap();
         assert!(ready[0].readable && !ready[0].writable);
     }

@@ -2,17 +2,22 @@
 
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
 
 use crate::args::{Options, WorkloadArgs};
+use crate::dial::Dialer;
 use crate::driver::Driver;
 use crate::lane::{Lane, Shared};
 use crate::machine;
-use crate::report::{Measured, Report, ServerMeasured, Setting};
-use crate::server_process::ServerProcess;
+use crate::observer::Observer;
+use crate::report::{Measured, Report, Setting};
 use crate::session::{CallError, Session};
-use crate::tally::Fault;
-use crate::workload::{self, Counted, Workload};
+use crate::spawn::SpawnedServer;
+use crate::tally::{Counted, Fault, Tally};
+use crate::timeline::Timeline;
+use crate::workload::{self, Workload};
 
 /// Why a run has no report.
 #[derive(Debug)]
@@ -44,95 +49,169 @@ impl From<io::Error> for RunError {
 
 /// Runs the workload and returns its figures.
 ///
-/// Blocks for set-up, warm-up and duration, and for at most the operator's patience at the end.
+/// Starts and stops the server if it is told to. Blocks for set-up, warm-up and duration, and for at most the
+/// operator's patience at each end.
 ///
 /// # Errors
 /// See [`RunError`]. Wrong answers are no error here: the report tells them.
 pub fn run(args: &WorkloadArgs) -> Result<Report, RunError> {
+    let mut args = args.clone();
+    let options = args.options_mut();
+    let Some(command) = options.spawn.take() else { return load(&args) };
+    let (mut server, url) =
+        SpawnedServer::start(&command, &options.url, options.patience).map_err(RunError::Server)?;
+    (options.url, options.server_pid) = (url, Some(server.pid()));
+    load(&args).map_err(|error| match server.obituary() {
+        Some(obituary) => RunError::Server(format!("{error}\n{obituary}")),
+        None => error,
+    })
+}
+
+/// Loads a server that runs.
+fn load(args: &WorkloadArgs) -> Result<Report, RunError> {
     let options = args.options();
-    let server = observe_server(options)?;
     if let Some(core) = options.core {
         machine::pin(core).map_err(|error| RunError::Arguments(format!("--core {core}: {error}")))?;
     }
+    let mut observer = Observer::new(options.server_pid)?;
     let mut plan = workload::plan(args);
-    let mut driver = prepare(plan.as_mut(), options)?;
+    let opened = open(plan.as_mut(), options, &mut observer)?;
+    let mut driver = opened.driver;
 
     driver.start();
-    driver.run_for(options.warmup)?;
-    let measured = measure(&mut driver, options.duration, server.as_ref())?;
+    run_phase(&mut driver, "warm-up", options.warmup, &mut observer)?;
+    let measured = match opened.measured {
+        Some(mut measured) => {
+            run_phase(&mut driver, "hold", options.duration, &mut observer)?;
+            observer.remember_memory(&mut measured)?;
+            measured
+        }
+        None => measure(&mut driver, options.duration, &mut observer)?,
+    };
     driver.drain(options.patience)?;
-    let state = plan.final_state().map_err(|error| RunError::Server(format!("the final state: {error}")))?;
-    if let Some(state) = state {
-        driver.settle(&state, options.patience)?;
-    }
+    conclude(plan.as_mut(), options, &opened.dialer, &mut driver)?;
 
+    let setting = Setting {
+        workload: args.name().to_owned(),
+        url: options.url.to_string(),
+        connections: options.connections,
+        in_flight: options.in_flight,
+        rate: options.rate,
+    };
+    let mut report = Report::new(setting, &measured, driver.tally());
+    report.notes.extend(plan.notes().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    Ok(report)
+}
+
+/// All connections, with their roles.
+struct Opened {
+    dialer: Dialer,
+    driver: Driver,
+    /// What opening them took, if that is what the workload counts.
+    measured: Option<Measured>,
+}
+
+/// Prepares the workload, opens all connections and gives them their roles.
+fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> Result<Opened, RunError> {
+    let limit = machine::raise_descriptor_limit();
+    let failed = |error: CallError| RunError::Server(explain(&error, options, limit));
+    let dialer = Dialer::new(options).map_err(|error| failed(error.into()))?;
+    let mut control = Session::open(&dialer, options, 0).map_err(failed)?;
+    plan.prepare(&mut control).map_err(failed)?;
+    drop(control);
+    observer.begin()?;
+
+    let mut shared = Shared::new(Tally::new(plan.counted()), options.in_flight, options.rate.is_some());
+    shared.tally.record(plan.counted() == Counted::Connections);
+    let (start, count) = (Instant::now(), plan.lanes());
+    let mut lanes = Vec::with_capacity(count);
+    for index in 0..count {
+        let failed = |error: CallError| failed(error.context(&format!("connection {index}")));
+        let start = Instant::now();
+        let mut session = Session::open(&dialer, options, index).map_err(failed)?;
+        shared.tally.connection(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        let role = plan.role(index, &mut session).map_err(failed)?;
+        lanes.push(Lane::new(session, role, &mut shared)?);
+        if index % 256 == 0 {
+            observer.progress().show("connect", index as f64, count as f64, &format!("{index} of {count}"));
+        }
+    }
+    let measured = match shared.tally.recording() {
+        true => Some(observer.end(start.elapsed(), 0)?),
+        false => None,
+    };
+    shared.tally.record(false);
+    Ok(Opened { dialer, driver: Driver::new(lanes, shared, options.rate)?, measured })
+}
+
+/// What went wrong while connections were opened, with what can be done about it.
+fn explain(error: &CallError, options: &Options, limit: Option<u64>) -> String {
+    let hint = match error {
+        CallError::Io(io_error) => match io_error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::MFILE) => {
+                let limit = limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
+                format!(" (this process may open {limit} descriptors: ulimit -n)")
+            }
+            Some(Errno::ADDRNOTAVAIL) => {
+                " (no local port is left, or --source is not of this machine)".into()
+            }
+            Some(Errno::CONNREFUSED) => " (does the server run?)".to_owned(),
+            _ => String::new(),
+        },
+        CallError::Refused { code, .. } if code == "UNAUTHORIZED" && options.token.is_none() => {
+            " (--token logs in)".to_owned()
+        }
+        _ => String::new(),
+    };
+    format!("{}: {error}{hint}", options.url)
+}
+
+/// Runs the measured phase.
+fn measure(driver: &mut Driver, duration: Duration, observer: &mut Observer) -> Result<Measured, RunError> {
+    observer.begin_phase()?;
+    driver.tally().record(true);
+    let elapsed = run_phase(driver, "measure", duration, observer)?;
+    driver.tally().record(false);
+    Ok(observer.end(elapsed, driver.behind())?)
+}
+
+/// Runs for `duration`, with a look at the figures now and then.
+fn run_phase(
+    driver: &mut Driver,
+    phase: &str,
+    duration: Duration,
+    observer: &mut Observer,
+) -> io::Result<Duration> {
+    let (start, slot) = (Instant::now(), Timeline::slot_length(duration));
+    loop {
+        let left = duration.saturating_sub(start.elapsed());
+        if left.is_zero() {
+            return Ok(start.elapsed());
+        }
+        // A last slot that is too short shows chance.
+        let took = driver.run_for(if left < slot * 3 / 2 { left } else { slot })?;
+        observer.look(driver.tally(), phase, duration, start.elapsed(), took)?;
+    }
+}
+
+/// Compares the final state with what was answered and pushed.
+fn conclude(
+    plan: &mut dyn Workload,
+    options: &Options,
+    dialer: &Dialer,
+    driver: &mut Driver,
+) -> Result<(), RunError> {
+    let failed = |error: CallError| RunError::Server(format!("the final state cannot be read: {error}"));
+    let mut control = Session::open(dialer, options, 0).map_err(failed)?;
+    let findings = plan.conclude(&mut control).map_err(failed)?;
+    driver.settle(options.patience)?;
     let tally = driver.tally();
+    for finding in findings {
+        tally.fault(finding.fault, finding.count, || finding.text);
+    }
     if plan.counted() == Counted::Pushes && !tally.any_push() {
         tally
             .fault(Fault::Missing, 1, || "no push was delivered: does the query show the record?".to_owned());
     }
-    let setting = Setting {
-        workload: args.name(),
-        url: options.url.to_string(),
-        connections: options.connections,
-        in_flight: options.in_flight,
-    };
-    Ok(Report::new(setting, plan.counted(), &measured, tally))
-}
-
-fn observe_server(options: &Options) -> Result<Option<ServerProcess>, RunError> {
-    let Some(pid) = options.server_pid else { return Ok(None) };
-    match ServerProcess::observe(pid) {
-        Ok(process) => Ok(Some(process)),
-        Err(error) => Err(RunError::Arguments(format!("--server-pid {pid}: {error}"))),
-    }
-}
-
-/// Opens all connections and gives them their roles.
-fn prepare(plan: &mut dyn Workload, options: &Options) -> Result<Driver, RunError> {
-    let limit = machine::raise_descriptor_limit();
-    let mut shared = Shared::new(options.in_flight);
-    let mut lanes = Vec::new();
-    for index in 0..plan.lanes() {
-        let failed = |error: CallError| {
-            let limit = limit.map_or("unlimited".to_owned(), |limit| limit.to_string());
-            let hint = match &error {
-                CallError::Io(error)
-                    if error.raw_os_error() == Some(rustix::io::Errno::MFILE.raw_os_error()) =>
-                {
-                    format!(" (this process may open {limit} descriptors)")
-                }
-                _ => String::new(),
-            };
-            RunError::Server(format!("connection {index} to {}: {error}{hint}", options.url))
-        };
-        let mut session = Session::open(options).map_err(failed)?;
-        let role = plan.role(index, &mut session).map_err(failed)?;
-        lanes.push(Lane::new(session, role, &mut shared)?);
-    }
-    Ok(Driver::new(lanes, shared)?)
-}
-
-/// Runs the measured phase.
-fn measure(
-    driver: &mut Driver,
-    duration: Duration,
-    server: Option<&ServerProcess>,
-) -> Result<Measured, RunError> {
-    let server_cpu = || server.map(ServerProcess::cpu_time).transpose();
-    let (server_before, client_before) = (server_cpu()?, machine::thread_cpu_time());
-    driver.tally().record(true);
-    let elapsed = driver.run_for(duration)?;
-    driver.tally().record(false);
-    let (server_after, client_after) = (server_cpu()?, machine::thread_cpu_time());
-    let server = match (server, server_before, server_after) {
-        (Some(server), Some(before), Some(after)) => Some(ServerMeasured {
-            // The time of threads that end in between is lost.
-            cpu: after.saturating_sub(before),
-            source: server.source(),
-            resident_bytes: server.resident_bytes()?,
-        }),
-        _ => None,
-    };
-    Ok(Measured { elapsed, client_cpu: client_after.saturating_sub(client_before), server })
+    Ok(())
 }

@@ -5,11 +5,12 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::TcpStream;
 
 use serde_json::Value;
 
 use crate::args::{Options, json_string};
+use crate::dial::Dialer;
 use crate::wire::frame::{self, Opcode};
 use crate::wire::handshake;
 use crate::wire::inbox::{Inbox, Incoming};
@@ -18,6 +19,9 @@ use crate::wire::message::{self, Message};
 /// The masking key of every frame. Its purpose is to keep proxies from being fooled (RFC 6455 §10.3), for
 /// which a load generator needs no randomness; the server's work is the same with any key but zero.
 pub const MASK: [u8; 4] = [0x5A, 0xC3, 0x96, 0x0F];
+
+/// The receive buffer of a connection that does not read, in bytes; the kernel doubles it.
+const RECEIVE_BUFFER_BYTES: usize = 4096;
 
 /// Why a call of the set-up failed.
 #[derive(Debug)]
@@ -43,6 +47,17 @@ impl fmt::Display for CallError {
             Self::Io(error) => error.fmt(f),
             Self::Refused { code, message } => write!(f, "{code}: {message}"),
             Self::Protocol(text) => f.write_str(text),
+        }
+    }
+}
+
+impl CallError {
+    /// The same with the step that failed in front of its text.
+    pub fn context(self, step: &str) -> Self {
+        match self {
+            Self::Io(error) => Self::Io(io::Error::new(error.kind(), format!("{step}: {}", Self::Io(error)))),
+            Self::Refused { code, message } => Self::Refused { code, message: format!("{message} ({step})") },
+            Self::Protocol(text) => Self::Protocol(format!("{step}: {text}")),
         }
     }
 }
@@ -80,14 +95,13 @@ pub struct Session {
 }
 
 impl Session {
-    /// Connects, shakes hands, waits for the welcome, and logs in if `options` has a token.
+    /// Connects as connection `index` of the run, shakes hands, waits for the welcome, and logs in if `options` has a token.
     ///
     /// # Errors
     /// Any of these steps failed or took longer than the operator's patience.
-    pub fn open(options: &Options) -> Result<Self, CallError> {
-        let stream = connect(options)?;
+    pub fn open(dialer: &Dialer, options: &Options, index: usize) -> Result<Self, CallError> {
         let mut session = Self {
-            stream,
+            stream: dialer.connect(index)?,
             inbox: Inbox::default(),
             arrived: VecDeque::new(),
             backlog: VecDeque::new(),
@@ -100,7 +114,8 @@ impl Session {
             _ => return Err(protocol("the first message is not the welcome", &welcome)),
         }
         if let Some(token) = &options.token {
-            session.call(&format!(r#""type":"auth.login","token":{}"#, json_string(token)))?;
+            let login = session.call(&format!(r#""type":"auth.login","token":{}"#, json_string(token)));
+            login.map_err(|error| error.context("login with --token"))?;
         }
         Ok(session)
     }
@@ -126,6 +141,14 @@ impl Session {
                 _ => return Err(protocol("unexpected message", &text)),
             }
         }
+    }
+
+    /// Makes the kernel hold as little as possible of what is not read: what a slow reader's machine would do.
+    ///
+    /// # Errors
+    /// The system refuses the socket option.
+    pub fn shrink_receive_buffer(&mut self) -> io::Result<()> {
+        Ok(rustix::net::sockopt::set_socket_recv_buffer_size(&self.stream, RECEIVE_BUFFER_BYTES)?)
     }
 
     /// The id of the next request.
@@ -222,22 +245,6 @@ pub fn excerpt(text: &[u8]) -> String {
     const SHOWN: usize = 200;
     let shown = String::from_utf8_lossy(&text[..text.len().min(SHOWN)]);
     if text.len() > SHOWN { format!("{shown}…") } else { shown.into_owned() }
-}
-
-fn connect(options: &Options) -> io::Result<TcpStream> {
-    let mut last_error = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-    for address in options.url.host_and_port().to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, options.patience) {
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                stream.set_read_timeout(Some(options.patience))?;
-                stream.set_write_timeout(Some(options.patience))?;
-                return Ok(stream);
-            }
-            Err(error) => last_error = error,
-        }
-    }
-    Err(last_error)
 }
 
 fn refusal(text: &[u8]) -> CallError {

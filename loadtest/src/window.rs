@@ -35,8 +35,8 @@ pub struct Window {
 
 impl Window {
     /// An empty window whose first request will have the id `first_id`.
-    pub fn new(first_id: u64, in_flight: usize) -> Self {
-        Self { sent_at: VecDeque::with_capacity(in_flight), first_id, expected_id: first_id, waiting: 0 }
+    pub fn new(first_id: u64) -> Self {
+        Self { sent_at: VecDeque::new(), first_id, expected_id: first_id, waiting: 0 }
     }
 
     /// How many requests have no answer yet.
@@ -82,7 +82,7 @@ mod tests {
 
     /// Sends ids 5, 6, 7, 8 at the times 50, 60, 70, 80, then answers `ids` at 100.
     fn check(ids: &[u64], expect: &[Place], missing: usize) {
-        let mut window = Window::new(5, 4);
+        let mut window = Window::new(5);
         for id in 5..9 {
             assert_eq!(window.send(id * 10), id);
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn ids_go_on_after_answers() {
-        let mut window = Window::new(1, 2);
+        let mut window = Window::new(1);
         for round in 0..100 {
             assert_eq!(window.send(round), round + 1);
             assert_eq!(window.answer(round + 1, round + 7), Place::InOrder(7));

@@ -100,7 +100,7 @@ impl Peer {
     fn new(listener: TcpListener, misdeed: Option<Misdeed>) -> io::Result<Self> {
         listener.set_nonblocking(true)?;
         let poll = Poll::new()?;
-        poll.watch(&listener, LISTENER)?;
+        poll.watch(&listener, LISTENER, true)?;
         Ok(Self {
             listener,
             poll,
@@ -130,7 +130,7 @@ impl Peer {
     fn accept(&mut self) -> io::Result<()> {
         while let Ok((stream, _)) = self.listener.accept() {
             let socket = Socket::new(stream)?;
-            self.poll.watch(&socket, self.connections.len())?;
+            self.poll.watch(&socket, self.connections.len(), true)?;
             self.connections.push(Some(Connection {
                 socket,
                 partial: Vec::new(),
@@ -271,7 +271,7 @@ impl Peer {
         let unsent = connection.socket.has_unsent();
         if unsent != connection.writable_watched {
             connection.writable_watched = unsent;
-            self.poll.watch_writable(&connection.socket, index, unsent)?;
+            self.poll.rewatch(&connection.socket, index, true, unsent)?;
         }
         Ok(())
     }

@@ -8,6 +8,15 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+/// What a push belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// A live query (`store.subscribe`).
+    Subscription,
+    /// A topic pattern (`rules.subscribe`).
+    Event,
+}
+
 /// A message of the server; `data` is JSON text as it was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
@@ -23,9 +32,13 @@ pub enum Message<'a> {
         /// The request's id, or 0 if the server could not read it.
         id: u64,
     },
-    /// A subscription's new result.
+    /// A subscription's new result, or an event.
     Push {
-        /// The complete new result.
+        /// What was pushed.
+        channel: Channel,
+        /// The subscription's id as text, without quotes.
+        subscription: &'a [u8],
+        /// The complete new result, or topic and event.
         data: &'a [u8],
     },
     /// The application's heartbeat; the connection ends unless it is answered.
@@ -40,14 +53,16 @@ pub enum Message<'a> {
 }
 
 const RESULT: &[u8] = br#","type":"result","data":"#;
-const PUSH: &[u8] = br#"{"type":"push","channel":"subscription","subscriptionId":""#;
+const PUSH: &[u8] = br#"{"type":"push","channel":""#;
+const SUBSCRIPTION: &[u8] = br#"subscription","subscriptionId":""#;
+const EVENT: &[u8] = br#"event","subscriptionId":""#;
 
 /// Reads a text message.
 pub fn read(text: &[u8]) -> Message<'_> {
     read_usual(text).unwrap_or_else(|| read_any(text))
 }
 
-/// Reads the two frequent messages in their usual order; `None` for all others.
+/// Reads the frequent messages in their usual order; `None` for all others.
 fn read_usual(text: &[u8]) -> Option<Message<'_>> {
     if let Some(rest) = text.strip_prefix(b"{\"id\":") {
         let (id, rest) = digits(rest)?;
@@ -55,9 +70,13 @@ fn read_usual(text: &[u8]) -> Option<Message<'_>> {
         return Some(Message::Result { id, data });
     }
     let rest = text.strip_prefix(PUSH)?;
-    let rest = &rest[memchr::memchr(b'"', rest)?..];
+    let (channel, rest) = match rest.strip_prefix(SUBSCRIPTION) {
+        Some(rest) => (Channel::Subscription, rest),
+        None => (Channel::Event, rest.strip_prefix(EVENT)?),
+    };
+    let (subscription, rest) = rest.split_at(memchr::memchr(b'"', rest)?);
     let data = rest.strip_prefix(br#"","data":"#)?.strip_suffix(b"}")?;
-    Some(Message::Push { data })
+    Some(Message::Push { channel, subscription, data })
 }
 
 /// The number at the beginning of `text` and what follows it.
@@ -81,6 +100,9 @@ struct Envelope<'a> {
     data: Option<&'a RawValue>,
     #[serde(borrow)]
     timestamp: Option<&'a RawValue>,
+    channel: Option<&'a str>,
+    #[serde(rename = "subscriptionId")]
+    subscription: Option<&'a str>,
 }
 
 fn read_any(text: &[u8]) -> Message<'_> {
@@ -89,10 +111,22 @@ fn read_any(text: &[u8]) -> Message<'_> {
     match (&*envelope.kind, envelope.id, envelope.timestamp) {
         ("result", Some(id), _) => Message::Result { id, data },
         ("error", Some(id), _) => Message::Error { id },
-        ("push", _, _) => Message::Push { data },
+        ("push", _, _) => push(&envelope, data),
         ("ping", _, Some(timestamp)) => Message::Ping { timestamp: timestamp.get().as_bytes() },
         ("welcome" | "system", _, _) => Message::Notice,
         _ => Message::Invalid,
+    }
+}
+
+fn push<'a>(envelope: &Envelope<'a>, data: &'a [u8]) -> Message<'a> {
+    let channel = match envelope.channel {
+        Some("subscription") => Channel::Subscription,
+        Some("event") => Channel::Event,
+        _ => return Message::Invalid,
+    };
+    match envelope.subscription {
+        Some(subscription) => Message::Push { channel, subscription: subscription.as_bytes(), data },
+        None => Message::Invalid,
     }
 }
 
@@ -109,6 +143,7 @@ mod tests {
         for text in [
             r#"{"id":12,"type":"result","data":{"a":1}}"#,
             r#"{"type":"push","channel":"subscription","subscriptionId":"sub-1","data":[1]}"#,
+            r#"{"type":"push","channel":"event","subscriptionId":"sub-2","data":{"topic":"t"}}"#,
         ] {
             assert_eq!(read_usual(text.as_bytes()), Some(read_any(text.as_bytes())), "{text}");
         }
@@ -131,12 +166,24 @@ mod tests {
         check(r#"{"type":"ping","timestamp":17}"#, Message::Ping { timestamp: b"17" });
         check(r#"{"type":"system","event":"shutdown"}"#, Message::Notice);
         check(r#"{"type":"welcome","version":"1.0.0"}"#, Message::Notice);
-        check(r#"{"data":[2],"type":"push"}"#, Message::Push { data: b"[2]" });
+        check(
+            r#"{"data":[2],"subscriptionId":"sub-7","type":"push","channel":"event"}"#,
+            Message::Push { channel: Channel::Event, subscription: b"sub-7", data: b"[2]" },
+        );
     }
 
     #[test]
     fn invalid() {
-        for text in ["", "{", "7", r#"{"id":1}"#, r#"{"type":"result","data":1}"#, r#"{"type":"fly"}"#] {
+        const PUSH_WITHOUT_ID: &str = r#"{"type":"push","channel":"event","data":1}"#;
+        for text in [
+            "",
+            "{",
+            "7",
+            r#"{"id":1}"#,
+            r#"{"type":"result","data":1}"#,
+            r#"{"type":"fly"}"#,
+            PUSH_WITHOUT_ID,
+        ] {
             check(text, Message::Invalid);
         }
         // More digits than any id has.

@@ -3,31 +3,31 @@
 use memchr::memmem::Finder;
 use serde_json::Value;
 
-use super::{Role, Workload, record};
-use crate::args::{Options, json_string};
+use super::{Moment, Role, Workload, record};
+use crate::args::{RecordArgs, Target, json_string};
 use crate::session::{CallError, MASK, Session};
 use crate::wire::template::Template;
 
 #[derive(Debug)]
 pub(super) struct Get {
-    options: Options,
+    args: RecordArgs,
 }
 
 impl Get {
-    pub(super) fn new(options: &Options) -> Self {
-        Self { options: options.clone() }
+    pub(super) fn new(args: &RecordArgs) -> Self {
+        Self { args: args.clone() }
     }
 }
 
 impl Workload for Get {
     fn lanes(&self) -> usize {
-        self.options.connections
+        self.args.options.connections
     }
 
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {
         let key = format!("loadtest-{index}");
-        record::ensure(session, &self.options, &key)?;
-        Ok(Box::new(Reader::new(key, &self.options)))
+        record::ensure(session, &self.args.target, &key)?;
+        Ok(Box::new(Reader::new(key, &self.args.target)))
     }
 }
 
@@ -40,19 +40,19 @@ struct Reader {
 }
 
 impl Reader {
-    fn new(key: String, options: &Options) -> Self {
+    fn new(key: String, target: &Target) -> Self {
         let member = format!("\"id\":{}", json_string(&key));
-        let template = Template::new(MASK, &record::get_members(options, &key));
+        let template = Template::new(MASK, &record::get_members(target, &key));
         Self { key, key_member: Finder::new(member.as_bytes()).into_owned(), template }
     }
 }
 
 impl Role for Reader {
-    fn request(&mut self, id: u64, out: &mut Vec<u8>) {
+    fn request(&mut self, id: u64, _now: u64, out: &mut Vec<u8>) {
         self.template.append(id, out);
     }
 
-    fn answer(&mut self, _id: u64, data: &[u8]) -> bool {
+    fn answer(&mut self, _id: u64, data: &[u8], _moment: &mut Moment<'_>) -> bool {
         // Only a server that puts spaces between members makes the second look necessary.
         self.key_member.find(data).is_some()
             || serde_json::from_slice::<Value>(data).is_ok_and(|record| record["id"] == self.key.as_str())
@@ -61,20 +61,18 @@ impl Role for Reader {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test::{answers, target};
     use super::*;
-    use crate::args::Cli;
-    use clap::Parser;
 
     #[test]
     fn only_its_own_record_is_right() {
-        let cli = Cli::parse_from(["noex-loadtest", "get"]);
-        let mut reader = Reader::new("loadtest-1".to_owned(), cli.workload.options());
-        assert!(reader.answer(1, br#"{"title":"x","id":"loadtest-1","_version":1}"#));
-        assert!(reader.answer(1, br#"{ "id" : "loadtest-1" }"#));
+        let mut reader = Reader::new("loadtest-1".to_owned(), &target());
+        assert!(answers(&mut reader, 1, r#"{"title":"x","id":"loadtest-1","_version":1}"#));
+        assert!(answers(&mut reader, 1, r#"{ "id" : "loadtest-1" }"#));
         for wrong in
             ["null", r#"{"id":"loadtest-10"}"#, r#"{"key":"loadtest-1"}"#, r#"{"a":"id loadtest-1"}"#]
         {
-            assert!(!reader.answer(1, wrong.as_bytes()), "{wrong}");
+            assert!(!answers(&mut reader, 1, wrong), "{wrong}");
         }
     }
 }

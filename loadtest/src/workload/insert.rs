@@ -1,31 +1,31 @@
 //! `insert`: each connection inserts records whose ids the server generates.
 
-use super::{Role, Workload, record};
-use crate::args::{Options, json_string};
+use super::{Moment, Role, Workload, record};
+use crate::args::{RecordArgs, json_string};
 use crate::session::{CallError, MASK, Session};
 use crate::wire::template::Template;
 
 #[derive(Debug)]
 pub(super) struct Insert {
-    options: Options,
+    args: RecordArgs,
 }
 
 impl Insert {
-    pub(super) fn new(options: &Options) -> Self {
-        Self { options: options.clone() }
+    pub(super) fn new(args: &RecordArgs) -> Self {
+        Self { args: args.clone() }
     }
 }
 
 impl Workload for Insert {
     fn lanes(&self) -> usize {
-        self.options.connections
+        self.args.options.connections
     }
 
     fn role(&mut self, _index: usize, _session: &mut Session) -> Result<Box<dyn Role>, CallError> {
         let members = format!(
             r#""type":"store.insert","bucket":{},"data":{}"#,
-            json_string(&self.options.bucket),
-            self.options.record.object()
+            json_string(&self.args.target.bucket),
+            self.args.target.record.object()
         );
         Ok(Box::new(Inserter { template: Template::new(MASK, &members) }))
     }
@@ -37,12 +37,12 @@ struct Inserter {
 }
 
 impl Role for Inserter {
-    fn request(&mut self, id: u64, out: &mut Vec<u8>) {
+    fn request(&mut self, id: u64, _now: u64, out: &mut Vec<u8>) {
         self.template.append(id, out);
     }
 
     /// A new record is answered complete, in its first version (S-81, S-61).
-    fn answer(&mut self, _id: u64, data: &[u8]) -> bool {
+    fn answer(&mut self, _id: u64, data: &[u8], _moment: &mut Moment<'_>) -> bool {
         record::version_in(data, 1) == Some(1)
     }
 }

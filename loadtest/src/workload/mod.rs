@@ -2,36 +2,22 @@
 
 use std::fmt::Debug;
 
-use serde_json::Value;
-
 use crate::args::WorkloadArgs;
 use crate::session::{CallError, Session};
+use crate::tally::{Counted, Fault};
+use crate::wire::message::Channel;
 
 mod fanout;
 mod get;
+mod idle;
 mod insert;
 mod record;
+mod transaction;
 mod update;
 
-/// What the throughput of a workload counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
-    /// Right answers.
-    Answers,
-    /// Delivered pushes.
-    Pushes,
-}
-
-/// What must be true when nothing is in flight any more.
-#[derive(Clone, Debug)]
-pub struct FinalState {
-    /// The record that was written, read by `store.get`.
-    pub record: Value,
-    /// The query's result, evaluated anew.
-    pub result: Value,
-}
-
-/// A workload: gives each connection its role and knows the state at the end.
+/// A workload: gives each connection its role and knows what must be true at the end.
+///
+/// Called in the order of the methods.
 pub trait Workload: Debug {
     /// How many connections it needs.
     fn lanes(&self) -> usize;
@@ -41,44 +27,125 @@ pub trait Workload: Debug {
         Counted::Answers
     }
 
+    /// Makes sure that what all connections need exists.
+    ///
+    /// # Errors
+    /// The server refuses it.
+    fn prepare(&mut self, _control: &mut Session) -> Result<(), CallError> {
+        Ok(())
+    }
+
     /// Prepares connection `index` of [`Workload::lanes`], in ascending order.
     ///
     /// # Errors
     /// The server refuses what the workload needs.
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError>;
 
-    /// Reads the final state over a fresh connection; `None` if every answer was already checked by itself.
+    /// Reads the final state over a fresh connection, when nothing is in flight any more; the roles compare
+    /// with it in [`Role::settled`]. Returns what contradicts the answers of the run.
     ///
     /// # Errors
-    /// It cannot be read, or contradicts itself.
-    fn final_state(&mut self) -> Result<Option<FinalState>, CallError> {
-        Ok(None)
+    /// It cannot be read.
+    fn conclude(&mut self, _control: &mut Session) -> Result<Vec<Finding>, CallError> {
+        Ok(Vec::new())
     }
+
+    /// Rows of its own for the report.
+    fn notes(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+/// A fault that only shows when all is over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// What kind of fault.
+    pub fault: Fault,
+    /// How many.
+    pub count: u64,
+    /// For the operator.
+    pub text: String,
+}
+
+impl Finding {
+    /// Records that do not add up.
+    pub fn inconsistent(text: String) -> Self {
+        Self { fault: Fault::Inconsistent, count: 1, text }
+    }
+}
+
+/// The moment at which a message is handled.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// Nanoseconds since the run began; the same clock for all lanes.
+    pub now: u64,
+    wake: &'a mut Vec<usize>,
+}
+
+impl<'a> Moment<'a> {
+    /// A moment; lanes that are woken in it are noted in `wake`.
+    pub fn new(now: u64, wake: &'a mut Vec<usize>) -> Self {
+        Self { now, wake }
+    }
+
+    /// Lets another lane look again whether it has something to send.
+    pub fn wake(&mut self, lane: usize) {
+        self.wake.push(lane);
+    }
+}
+
+/// What a push turned out to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It shows what it should.
+    Right {
+        /// Nanoseconds since the change that it shows was sent, if known.
+        latency_ns: Option<u64>,
+        /// Earlier changes that it shows as well and that had no push of their own (P-132, K-4).
+        conflated: u64,
+    },
+    /// It does not belong here, or shows what never was.
+    Wrong,
+    /// It shows nothing that the push before did not show (P-131).
+    Duplicated,
+    /// It shows an older state than the push before (P-130).
+    OutOfOrder,
 }
 
 /// What one connection does.
 pub trait Role: Debug {
-    /// Whether it keeps requests in flight.
-    fn sends(&self) -> bool {
-        true
+    /// How many requests to send now, with `waiting` ones unanswered and at most `in_flight` allowed.
+    fn wants(&self, waiting: usize, in_flight: usize) -> usize {
+        in_flight.saturating_sub(waiting)
     }
 
-    /// Appends the request with `id`, a masked frame, to `out`.
-    fn request(&mut self, id: u64, out: &mut Vec<u8>);
-
-    /// Whether `data` is right as the answer to request `id`.
-    fn answer(&mut self, id: u64, data: &[u8]) -> bool;
-
-    /// A request was answered with an error, and so has changed nothing.
-    fn refused(&mut self) {}
-
-    /// Whether a push belongs here; `data` is the query's new result.
-    fn push(&mut self, _data: &[u8]) -> bool {
+    /// Whether its connection reads nothing until the end.
+    fn stalls(&self) -> bool {
         false
     }
 
-    /// Whether what this role saw last is `state`.
-    fn settled(&self, _state: &FinalState) -> bool {
+    /// Appends the request with `id`, a masked frame that leaves at `now`, to `out`.
+    fn request(&mut self, id: u64, now: u64, out: &mut Vec<u8>);
+
+    /// Whether `data` is right as the answer to request `id`.
+    fn answer(&mut self, id: u64, data: &[u8], moment: &mut Moment<'_>) -> bool;
+
+    /// Request `id` was answered with an error, and so has changed nothing.
+    fn refused(&mut self, _id: u64) {}
+
+    /// What a push is.
+    fn push(
+        &mut self,
+        _channel: Channel,
+        _subscription: &[u8],
+        _data: &[u8],
+        _moment: &mut Moment<'_>,
+    ) -> Verdict {
+        Verdict::Wrong
+    }
+
+    /// Whether what this role saw last is the final state.
+    fn settled(&self) -> bool {
         true
     }
 }
@@ -86,9 +153,30 @@ pub trait Role: Debug {
 /// The workload that the operator chose.
 pub fn plan(args: &WorkloadArgs) -> Box<dyn Workload> {
     match args {
-        WorkloadArgs::Get(options) => Box::new(get::Get::new(options)),
-        WorkloadArgs::Insert(options) => Box::new(insert::Insert::new(options)),
-        WorkloadArgs::Update(options) => Box::new(update::Update::new(options)),
-        WorkloadArgs::Fanout(fanout) => Box::new(fanout::Fanout::new(fanout)),
+        WorkloadArgs::Idle(args) => Box::new(idle::Idle::new(args)),
+        WorkloadArgs::Get(args) => Box::new(get::Get::new(args)),
+        WorkloadArgs::Insert(args) => Box::new(insert::Insert::new(args)),
+        WorkloadArgs::Update(args) => Box::new(update::Update::new(args)),
+        WorkloadArgs::Transaction(args) => Box::new(transaction::Transaction::new(args)),
+        WorkloadArgs::Fanout(args) => Box::new(fanout::Fanout::new(args)),
+        WorkloadArgs::SlowReaders(args) => Box::new(fanout::Fanout::with_slow_readers(args)),
+    }
+}
+
+#[cfg(test)]
+mod test {
+    //! What the tests of all workloads need.
+
+    use super::{Moment, Role};
+    use crate::args::Target;
+
+    /// Some record in a bucket.
+    pub(super) fn target() -> Target {
+        Target { bucket: "products".to_owned(), record: r#"{"stock":1}"#.parse().expect("a record") }
+    }
+
+    /// Whether the role takes `data` as the answer to request `id`.
+    pub(super) fn answers(role: &mut impl Role, id: u64, data: &str) -> bool {
+        role.answer(id, data.as_bytes(), &mut Moment::new(0, &mut Vec::new()))
     }
 }

@@ -1,0 +1,225 @@
+//! `transaction`: the shop's order over three buckets.
+//!
+//! Each connection buys its own product, so that the product's version tells which answer belongs to which
+//! order (S-159). At the end there must be one order and one log entry per answer, no more and no less (S-171).
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use memchr::memmem;
+
+use super::record::Versions;
+use super::{Finding, Moment, Role, Workload, record};
+use crate::args::{Target, TransactionArgs};
+use crate::machine;
+use crate::session::{CallError, MASK, Session};
+use crate::wire::template::Template;
+
+/// The operations of one order.
+const OPERATIONS: u64 = 3;
+
+#[derive(Debug)]
+pub(super) struct Transaction {
+    args: TransactionArgs,
+    products: Target,
+    /// The user who buys in this run, and in no other.
+    user: String,
+    /// Right answers in the whole run.
+    answered: Rc<Cell<u64>>,
+}
+
+impl Transaction {
+    pub(super) fn new(args: &TransactionArgs) -> Self {
+        let record = r#"{"title":"Wireless Keyboard","price":79.99,"stock":25}"#.parse().expect("a record");
+        Self {
+            args: args.clone(),
+            products: Target { bucket: "products".to_owned(), record },
+            user: machine::unique_name("loadtest"),
+            answered: Rc::default(),
+        }
+    }
+
+    /// Update, insert, insert, as the members of operations without bucket; with the buckets.
+    fn operations(&self, key: &str) -> [(&'static str, &'static str, String); 3] {
+        let user = &self.user;
+        [
+            ("update", "products", format!(r#""key":"{key}","data":{{"stock":24}}"#)),
+            (
+                "insert",
+                "orders",
+                format!(
+                    r#""data":{{"userId":"{user}","items":"[{{\"productId\":\"{key}\",\"quantity\":1,\"price\":79.99}}]","total":79.99,"status":"pending","createdAt":1706745700000}}"#
+                ),
+            ),
+            (
+                "insert",
+                "audit-logs",
+                format!(
+                    r#""data":{{"action":"order_placed","userId":"{user}","details":"Wireless Keyboard x1","timestamp":1706745700000}}"#
+                ),
+            ),
+        ]
+    }
+
+    /// How many records of this run `bucket` has.
+    fn count(&self, control: &mut Session, bucket: &str) -> Result<u64, CallError> {
+        let user = &self.user;
+        let call = format!(r#""type":"store.count","bucket":"{bucket}","filter":{{"userId":"{user}"}}"#);
+        let answer = control.call(&call)?;
+        answer.as_u64().ok_or_else(|| CallError::Protocol(format!("store.count answers {answer}")))
+    }
+}
+
+impl Workload for Transaction {
+    fn lanes(&self) -> usize {
+        self.args.options.connections
+    }
+
+    fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {
+        let key = format!("loadtest-{index}");
+        let version = record::version(&record::ensure(session, &self.products, &key)?)?;
+        let operations = self.operations(&key);
+        let templates = if self.args.apart {
+            let request = |(op, bucket, rest): &(&str, &str, String)| {
+                Template::new(MASK, &format!(r#""type":"store.{op}","bucket":"{bucket}",{rest}"#))
+            };
+            operations.iter().map(request).collect()
+        } else {
+            let operation = |(op, bucket, rest): &(&str, &str, String)| {
+                format!(r#"{{"op":"{op}","bucket":"{bucket}",{rest}}}"#)
+            };
+            let operations = operations.iter().map(operation).collect::<Vec<_>>().join(",");
+            vec![Template::new(MASK, &format!(r#""type":"store.transaction","operations":[{operations}]"#))]
+        };
+        let (first_id, step) = (session.next_id(), templates.len() as u64);
+        Ok(Box::new(Buyer {
+            templates,
+            first_id,
+            versions: Versions::new(version, first_id, step),
+            answered: Rc::clone(&self.answered),
+        }))
+    }
+
+    fn conclude(&mut self, control: &mut Session) -> Result<Vec<Finding>, CallError> {
+        let expected = if self.args.apart { None } else { Some(self.answered.get()) };
+        let (orders, logs) = (self.count(control, "orders")?, self.count(control, "audit-logs")?);
+        let mut findings = Vec::new();
+        if let Some(expected) = expected
+            && (orders, logs) != (expected, expected)
+        {
+            findings.push(Finding::inconsistent(format!(
+                "{expected} transactions were answered, but there are {orders} orders and {logs} log entries"
+            )));
+        }
+        Ok(findings)
+    }
+}
+
+#[derive(Debug)]
+struct Buyer {
+    /// One request, or the three operations apart.
+    templates: Vec<Template>,
+    first_id: u64,
+    versions: Versions,
+    answered: Rc<Cell<u64>>,
+}
+
+impl Buyer {
+    /// Which of the templates request `id` was.
+    fn part(&self, id: u64) -> usize {
+        usize::try_from((id - self.first_id) % self.templates.len() as u64)
+            .expect("below the number of templates")
+    }
+}
+
+impl Role for Buyer {
+    fn request(&mut self, id: u64, _now: u64, out: &mut Vec<u8>) {
+        let part = self.part(id);
+        self.templates[part].append(id, out);
+    }
+
+    fn answer(&mut self, id: u64, data: &[u8], _moment: &mut Moment<'_>) -> bool {
+        let right = match (self.templates.len(), self.part(id)) {
+            (1, _) => results(data).is_some_and(|[product, order, log]| {
+                self.versions.check(id, product) && is_first_version(order) && is_first_version(log)
+            }),
+            (_, 0) => self.versions.check(id, data),
+            _ => is_first_version(data),
+        };
+        self.answered.set(self.answered.get() + u64::from(right));
+        right
+    }
+
+    fn refused(&mut self, id: u64) {
+        if self.part(id) == 0 {
+            self.versions.refused();
+        }
+    }
+}
+
+fn is_first_version(record: &[u8]) -> bool {
+    record::version_in(record, 1) == Some(1)
+}
+
+/// The data of the three results, cut out of `{"results":[{"index":0,"data":…},…]}`; `None` if it is not that.
+fn results(data: &[u8]) -> Option<[&[u8]; 3]> {
+    // The order of members that every server known emits; any other is left to the JSON parser.
+    let usual = |data| -> Option<[&[u8]; 3]> {
+        let rest: &[u8] = strip(data, br#"{"results":[{"index":0,"data":"#)?;
+        let (product, rest) = split(rest, br#"},{"index":1,"data":"#)?;
+        let (order, rest) = split(rest, br#"},{"index":2,"data":"#)?;
+        Some([product, order, rest.strip_suffix(b"}]}")?])
+    };
+    usual(data).or_else(|| any_order(data))
+}
+
+fn strip<'a>(data: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    data.strip_prefix(prefix)
+}
+
+fn split<'a>(data: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = memmem::find(data, separator)?;
+    Some((&data[..at], &data[at + separator.len()..]))
+}
+
+fn any_order(data: &[u8]) -> Option<[&[u8]; 3]> {
+    #[derive(serde::Deserialize)]
+    struct Answer<'a> {
+        #[serde(borrow)]
+        results: Vec<Entry<'a>>,
+    }
+    #[derive(serde::Deserialize)]
+    struct Entry<'a> {
+        index: u64,
+        #[serde(borrow)]
+        data: &'a serde_json::value::RawValue,
+    }
+    let answer: Answer<'_> = serde_json::from_slice(data).ok()?;
+    let in_order = answer.results.iter().map(|entry| entry.index).eq(0..OPERATIONS);
+    let data = |at: usize| answer.results[at].data.get().as_bytes();
+    in_order.then(|| [data(0), data(1), data(2)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn three_results_in_any_spelling() {
+        for text in [
+            r#"{"results":[{"index":0,"data":{"a":"},"}},{"index":1,"data":[]},{"index":2,"data":7}]}"#,
+            r#"{ "results": [{"data":{"a":"},"},"index":0},{"index":1,"data":[]},{"index":2,"data":7}]}"#,
+        ] {
+            let expect: [&[u8]; 3] = [br#"{"a":"},"}"#, b"[]", b"7"];
+            assert_eq!(results(text.as_bytes()), Some(expect), "{text}");
+        }
+        for text in [
+            "null",
+            r#"{"results":[]}"#,
+            r#"{"results":[{"index":0,"data":1},{"index":1,"data":1}]}"#,
+            r#"{"results":[{"index":0,"data":1},{"index":2,"data":1},{"index":1,"data":1}]}"#,
+        ] {
+            assert_eq!(results(text.as_bytes()), None, "{text}");
+        }
+    }
+}
