@@ -23,16 +23,18 @@ pub struct Dialer {
 }
 
 impl Dialer {
-    /// Looks the server's name up and takes the first address that accepts a connection.
+    /// Looks the server's name up; if it has several addresses, takes the first that accepts a connection.
     ///
     /// # Errors
-    /// The name is unknown, or nobody listens.
+    /// The name is unknown, or nobody listens at any of several addresses.
     pub fn new(options: &Options) -> io::Result<Self> {
+        let targets: Vec<SocketAddr> = options.url.host_and_port().to_socket_addrs()?.collect();
+        let dialer = |target| Self { target, sources: options.source.clone(), patience: options.patience };
         let mut failure = io::Error::new(io::ErrorKind::NotFound, "the host has no address");
-        for target in options.url.host_and_port().to_socket_addrs()? {
-            let dialer = Self { target, sources: options.source.clone(), patience: options.patience };
-            match dialer.connect(0) {
-                Ok(_) => return Ok(dialer),
+        for &target in &targets {
+            let dialer = dialer(target);
+            match if targets.len() == 1 { Ok(()) } else { dialer.connect(0).map(drop) } {
+                Ok(()) => return Ok(dialer),
                 Err(error) => failure = error,
             }
         }

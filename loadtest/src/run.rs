@@ -13,7 +13,7 @@ use crate::lane::{Lane, Shared};
 use crate::machine;
 use crate::observer::Observer;
 use crate::report::{Measured, Report, Setting};
-use crate::session::{CallError, Session};
+use crate::session::{CallError, Control, Session};
 use crate::spawn::SpawnedServer;
 use crate::tally::{Counted, Fault, Tally};
 use crate::timeline::Timeline;
@@ -116,9 +116,7 @@ fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> 
     let limit = machine::raise_descriptor_limit();
     let failed = |error: CallError| RunError::Server(explain(&error, options, limit));
     let dialer = Dialer::new(options).map_err(|error| failed(error.into()))?;
-    let mut control = Session::open(&dialer, options, 0).map_err(failed)?;
-    plan.prepare(&mut control).map_err(failed)?;
-    drop(control);
+    plan.prepare(&Control { dialer: &dialer, options }).map_err(failed)?;
     observer.begin()?;
 
     let mut shared = Shared::new(Tally::new(plan.counted()), options.in_flight, options.rate.is_some());
@@ -202,8 +200,7 @@ fn conclude(
     driver: &mut Driver,
 ) -> Result<(), RunError> {
     let failed = |error: CallError| RunError::Server(format!("the final state cannot be read: {error}"));
-    let mut control = Session::open(dialer, options, 0).map_err(failed)?;
-    let findings = plan.conclude(&mut control).map_err(failed)?;
+    let findings = plan.conclude(&Control { dialer, options }).map_err(failed)?;
     driver.settle(options.patience)?;
     let tally = driver.tally();
     for finding in findings {

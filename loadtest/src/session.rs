@@ -70,6 +70,25 @@ impl From<io::Error> for CallError {
     }
 }
 
+/// Opens sessions beside those that load the server: to prepare the data, and to look at it at the end.
+#[derive(Clone, Copy, Debug)]
+pub struct Control<'a> {
+    /// Where to.
+    pub dialer: &'a Dialer,
+    /// As whom.
+    pub options: &'a Options,
+}
+
+impl Control<'_> {
+    /// A fresh session.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open(&self) -> Result<Session, CallError> {
+        Session::open(self.dialer, self.options, 0)
+    }
+}
+
 /// What is left of a session when the driver takes over.
 #[derive(Debug)]
 pub struct Parts {

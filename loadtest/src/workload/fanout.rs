@@ -15,7 +15,7 @@ use super::record::{self, VERSION, Versions, leading_number};
 use super::update::update_template;
 use super::{Counted, Finding, Moment, Role, Verdict, Workload};
 use crate::args::{FanoutArgs, Options, Publication, SlowReadersArgs, Target, json_string};
-use crate::session::{CallError, Session};
+use crate::session::{CallError, Control, Session};
 use crate::wire::message::Channel;
 use crate::wire::template::Template;
 
@@ -111,9 +111,10 @@ impl Workload for Fanout {
         Counted::Pushes
     }
 
-    fn prepare(&mut self, control: &mut Session) -> Result<(), CallError> {
+    fn prepare(&mut self, control: &Control<'_>) -> Result<(), CallError> {
+        let session = &mut control.open()?;
         for row in 1..self.publication.rows {
-            record::ensure(control, &self.target, &format!("loadtest-row-{row}"))?;
+            record::ensure(session, &self.target, &format!("loadtest-row-{row}"))?;
         }
         Ok(())
     }
@@ -139,9 +140,10 @@ impl Workload for Fanout {
         Ok(Box::new(subscriber))
     }
 
-    fn conclude(&mut self, control: &mut Session) -> Result<Vec<Finding>, CallError> {
-        let record = record::get(control, &self.target, KEY)?;
-        let (_, result) = self.subscribe(control)?;
+    fn conclude(&mut self, control: &Control<'_>) -> Result<Vec<Finding>, CallError> {
+        let session = &mut control.open()?;
+        let record = record::get(session, &self.target, KEY)?;
+        let (_, result) = self.subscribe(session)?;
         let mut findings = Vec::new();
         if contradicts(&result, &record) {
             let query = &self.publication.query;

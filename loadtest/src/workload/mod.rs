@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 
 use crate::args::WorkloadArgs;
-use crate::session::{CallError, Session};
+use crate::session::{CallError, Control, Session};
 use crate::tally::{Counted, Fault};
 use crate::wire::message::Channel;
 
@@ -31,7 +31,7 @@ pub trait Workload: Debug {
     ///
     /// # Errors
     /// The server refuses it.
-    fn prepare(&mut self, _control: &mut Session) -> Result<(), CallError> {
+    fn prepare(&mut self, _control: &Control<'_>) -> Result<(), CallError> {
         Ok(())
     }
 
@@ -41,12 +41,12 @@ pub trait Workload: Debug {
     /// The server refuses what the workload needs.
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError>;
 
-    /// Reads the final state over a fresh connection, when nothing is in flight any more; the roles compare
+    /// Reads the final state, when nothing is in flight any more; the roles compare
     /// with it in [`Role::settled`]. Returns what contradicts the answers of the run.
     ///
     /// # Errors
     /// It cannot be read.
-    fn conclude(&mut self, _control: &mut Session) -> Result<Vec<Finding>, CallError> {
+    fn conclude(&mut self, _control: &Control<'_>) -> Result<Vec<Finding>, CallError> {
         Ok(Vec::new())
     }
 
