@@ -47,9 +47,9 @@ pub enum Next<S, R> {
 impl<S, R> Coordinator<S, R> {
     /// A transaction of `operations` operations over at least two participants.
     pub fn new(mut parts: Vec<Part<S>>, operations: usize) -> Self {
-        parts.sort_by_key(|part| std::cmp::Reverse(part.core));
-        if sabotage::is(Sabotage::PrepareOutOfOrder) && operations.is_multiple_of(2) {
-            parts.reverse();
+        match sabotage::is(Sabotage::PrepareOutOfOrder) {
+            false => parts.sort_by_key(|part| std::cmp::Reverse(part.core)),
+            true => parts.reverse(),
         }
         debug_assert!(parts.len() > 1, "one core needs no coordinator");
         let results = std::iter::repeat_with(|| None).take(operations).collect();

@@ -13,7 +13,7 @@ pub enum Sabotage {
     ReadsUnlocked,
     /// Inserts do not exclude each other.
     AppendsUnlocked,
-    /// Participants are prepared in an order that depends on the transaction.
+    /// Participants are prepared in the order in which the client names them.
     PrepareOutOfOrder,
     /// Every participant commits with its vote, whatever the others will say.
     CommitBeforeVotes,

@@ -187,6 +187,31 @@ impl Cluster {
         }
     }
 
+    /// Between which cores mail is under way, as (sender, receiver).
+    pub(crate) fn mail_under_way(&self) -> impl Iterator<Item = (usize, usize)> {
+        let links =
+            self.mail.iter().enumerate().flat_map(|(from, to_each)| {
+                to_each.iter().enumerate().map(move |(to, mail)| ((from, to), mail))
+            });
+        links.filter(|(_, mail)| !mail.is_empty()).map(|(link, _)| link)
+    }
+
+    /// Delivers the oldest mail from one core to another.
+    pub(crate) fn deliver_mail(&mut self, from: usize, to: usize) {
+        let mail = self.mail[from][to].pop_front().expect("mail is under way");
+        self.drive(to, Input::Posted(CoreId(u16::try_from(from).expect("few cores")), mail), None);
+    }
+
+    /// Lets everything happen between clients and their cores; mail stays under way.
+    pub(crate) fn settle_links(&mut self) {
+        loop {
+            let mut events = Vec::new();
+            self.possible_on_links(&mut events);
+            let Some(event) = events.pop() else { return };
+            self.happen(event);
+        }
+    }
+
     /// Lets time pass, then everything that follows from it.
     pub(crate) fn advance(&mut self, by_ms: u64) {
         self.now.unix_ms += by_ms;
@@ -211,12 +236,14 @@ impl Cluster {
             Schedule::Prompt => 0,
             Schedule::Hostile | Schedule::Late => self.random.below(events.len()),
         };
-        match events.swap_remove(pick) {
+        self.happen(events.swap_remove(pick));
+        true
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
             Event::Bytes(link) => self.deliver(link),
-            Event::Mail(from, to) => {
-                let mail = self.mail[from][to].pop_front().expect("possible");
-                self.drive(to, Input::Posted(CoreId(u16::try_from(from).expect("few cores")), mail), None);
-            }
+            Event::Mail(from, to) => self.deliver_mail(from, to),
             Event::Drain(link) => self.drain(link),
             Event::Gone(link) => {
                 self.links[link].closed = true;
@@ -224,18 +251,15 @@ impl Cluster {
                 self.drive(core, Input::Closed(conn), None);
             }
         }
-        true
     }
 
     fn possible(&self) -> Vec<Event> {
-        let mut events = Vec::new();
-        for from in 0..self.nodes.len() {
-            for to in 0..self.nodes.len() {
-                if !self.mail[from][to].is_empty() {
-                    events.push(Event::Mail(from, to));
-                }
-            }
-        }
+        let mut events: Vec<Event> = self.mail_under_way().map(|(from, to)| Event::Mail(from, to)).collect();
+        self.possible_on_links(&mut events);
+        events
+    }
+
+    fn possible_on_links(&self, events: &mut Vec<Event>) {
         for (at, link) in self.links.iter().enumerate().filter(|(_, link)| !link.closed) {
             if !link.to_server.is_empty() && !link.paused {
                 events.push(Event::Bytes(at));
@@ -246,7 +270,6 @@ impl Cluster {
                 events.push(Event::Drain(at));
             }
         }
-        events
     }
 
     fn amount(&mut self, available: usize) -> usize {

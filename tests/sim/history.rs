@@ -31,7 +31,7 @@ pub(crate) fn settings(cores: u16) -> Settings {
 
 /// One operation on one object.
 #[derive(Clone, Copy, Debug)]
-enum Operation {
+pub(crate) enum Operation {
     Append(Object, u64),
     List(Object),
     Count(Object),
@@ -121,29 +121,29 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Creates the registers, as one client that is done before all others begin.
+    /// Creates the registers, in one transaction that is answered before all others begin.
     pub(crate) fn new(cluster: &mut Cluster) -> Self {
-        let mut recorder = Self { history: History::default(), next_value: 0 };
         let mut client = Client::welcomed(cluster, 0);
-        for register in LISTS..LISTS + REGISTERS {
-            recorder.next_value += 1;
-            let (value, number) = (recorder.next_value, register - LISTS);
-            let write = |version| vec![Action::Write { register, value, version }];
-            let call = recorder.history.call(u32::MAX, write(None));
-            client.send(
-                cluster,
-                &format!(
-                    r#"{{"id":1,"type":"store.insert","bucket":"r{}","data":{{"k":"k{number}","x":{value}}}}}"#,
-                    number % REGISTER_BUCKETS
-                ),
-            );
-            cluster.settle();
-            assert_eq!(client.json(cluster)[0]["type"], "result");
-            recorder.history.answer(call, Ending::Committed, write(Some(1)));
-        }
+        let registers = || (LISTS..LISTS + REGISTERS).zip(1..);
+        let insert = |(register, value): (Object, u64)| {
+            let number = register - LISTS;
+            let bucket = number % REGISTER_BUCKETS;
+            format!(r#"{{"op":"insert","bucket":"r{bucket}","data":{{"k":"k{number}","x":{value}}}}}"#)
+        };
+        let operations: Vec<String> = registers().map(insert).collect();
+        let mut history = History::default();
+        let call = history.call(u32::MAX, Vec::new());
+        client.send(
+            cluster,
+            &format!(r#"{{"id":1,"type":"store.transaction","operations":[{}]}}"#, operations.join(",")),
+        );
+        cluster.settle();
+        assert_eq!(client.json(cluster)[0]["type"], "result");
+        let write = |(register, value)| Action::Write { register, value, version: Some(1) };
+        history.answer(call, Ending::Committed, registers().map(write).collect());
         cluster.end(client.link);
         cluster.settle();
-        recorder
+        Self { history, next_value: u64::from(REGISTERS) }
     }
 }
 
@@ -190,7 +190,8 @@ impl Witness {
         self.send(cluster, recorder, all.collect(), true);
     }
 
-    fn send(
+    /// Sends a request: a transaction, or its only operation alone.
+    pub(crate) fn send(
         &mut self,
         cluster: &mut Cluster,
         recorder: &mut Recorder,
@@ -215,8 +216,9 @@ impl Witness {
         self.pending.push_back(Pending { call, operations, is_transaction });
     }
 
-    /// Records what has arrived.
-    pub(crate) fn listen(&mut self, cluster: &Cluster, recorder: &mut Recorder) {
+    /// Records what has arrived; how many answers.
+    pub(crate) fn listen(&mut self, cluster: &Cluster, recorder: &mut Recorder) -> usize {
+        let awaited = self.pending.len();
         for received in self.client.receive(cluster) {
             let Received::Json(message) = received else { continue };
             if message["type"] == "welcome" || message["type"] == "system" {
@@ -231,6 +233,7 @@ impl Witness {
             };
             recorder.history.answer(pending.call, ending, actions);
         }
+        awaited - self.pending.len()
     }
 
     /// Whether every request was answered.

@@ -46,14 +46,16 @@ fn run(cores: u16, seed: u64, trouble: Trouble) -> (u64, Verdict) {
                 witnesses[at].left = true;
                 cluster.vanish(witnesses[at].client.link);
             }
-            _ => witnesses[at].listen(&cluster, &mut recorder),
+            _ => drop(witnesses[at].listen(&cluster, &mut recorder)),
         }
     }
     if trouble == Trouble::Stop {
         stop(&mut cluster);
     }
     cluster.settle();
-    witnesses.iter_mut().for_each(|witness| witness.listen(&cluster, &mut recorder));
+    for witness in &mut witnesses {
+        witness.listen(&cluster, &mut recorder);
+    }
     let verdict = match trouble {
         Trouble::Stop => Ok(()),
         Trouble::None | Trouble::Vanish => settle(&mut cluster, &mut recorder, &mut witnesses),

@@ -8,6 +8,7 @@
 mod client;
 #[allow(dead_code, reason = "tests/client uses the rest of what they share")]
 mod cluster;
+mod explore;
 mod history;
 mod isolation;
 mod market;
