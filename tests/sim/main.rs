@@ -11,6 +11,7 @@ mod cluster;
 mod explore;
 mod history;
 mod isolation;
+mod ledger;
 mod market;
 mod random;
 mod scenarios;
