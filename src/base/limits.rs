@@ -66,6 +66,20 @@ pub const SESSION_BYTES_MAX: usize = 240;
 /// Cores of one server. Far above any machine it runs on; an id has 16 bits.
 pub const CORES_MAX: usize = 1_024;
 
+/// Fields of one schema, nested ones counted by themselves. Every record notes where each field
+/// of its bucket stands.
+pub const SCHEMA_FIELDS_MAX: usize = 1_000;
+
+/// Bytes of one bucket definition; every core keeps it. Room for an enum of ten thousand members.
+pub const DEFINITION_BYTES_MAX: usize = 256 * 1024;
+
+/// Nesting of `properties` and `items` in a schema, levels (appendix A.2); validation recurses.
+pub const SCHEMA_DEPTH_MAX: usize = 10;
+
+/// Bytes of the issues of one record, above which further ones are left out. An array of a
+/// hundred thousand wrong elements would otherwise be answered with as many sentences.
+pub const ISSUE_BYTES_MAX: usize = 256 * 1024;
+
 /// What an operator may tune (configuration table `[limits]`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Limits {

@@ -8,7 +8,7 @@ use crate::base::json::Raw;
 #[derive(Clone, Copy)]
 pub(super) enum Column<'a> {
     /// A field of the schema: found at once.
-    Declared(usize),
+    Declared(usize, &'a [u8]),
     /// Any other property, by its name with quotes: searched for in the record's text.
     Other(&'a [u8]),
 }
@@ -16,13 +16,13 @@ pub(super) enum Column<'a> {
 impl<'a> Column<'a> {
     /// The property of that name (with quotes).
     pub(super) fn new(name: &'a [u8], definition: &Definition) -> Self {
-        definition.field_number(name).map_or(Self::Other(name), Self::Declared)
+        definition.field_number(name).map_or(Self::Other(name), |number| Self::Declared(number, name))
     }
 
     /// Its value in a record, if it is there.
     pub(super) fn of(self, record: &Record) -> Option<Raw<'_>> {
         match self {
-            Self::Declared(number) => record.field(number),
+            Self::Declared(number, name) => record.field(number, name),
             Self::Other(name) => record.property(name),
         }
     }

@@ -8,10 +8,12 @@ mod bucket;
 mod column;
 mod definition;
 mod filter;
+mod format;
 mod overlay;
 mod prepare;
 mod read;
 mod record;
+mod ttl;
 mod validate;
 
 pub use bucket::Bucket;

@@ -230,7 +230,7 @@ mod tests {
     }
 
     fn keys<'a>(records: impl Iterator<Item = &'a Record>) -> String {
-        records.map(|record| record.field(0).unwrap().as_str().unwrap().into_owned()).collect()
+        records.map(|record| record.field(0, b"\"k\"").unwrap().as_str().unwrap().into_owned()).collect()
     }
 
     fn bucket() -> Bucket {

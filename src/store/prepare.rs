@@ -1,10 +1,10 @@
 //! From what a client sends to a record that may be stored (02 §2.3, §3.3).
 
-use super::definition::{Definition, Field, Generated};
-use super::record::{FieldSpans, META_NAMES, Meta, Record, overhead_bytes};
+use super::definition::{Definition, Generated};
+use super::record::{EXPIRES_AT, FieldSpans, META_NAMES, Meta, Record, overhead_bytes};
 use super::validate;
 use crate::base::fault::Fault;
-use crate::base::json::{Names, Object, Raw, SEARCHES_MAX, Span, Table};
+use crate::base::json::{Names, Number, Object, Raw, SEARCHES_MAX, Span, Table};
 use crate::base::random::Random;
 use smallvec::smallvec;
 
@@ -25,20 +25,20 @@ pub struct Stamp<'a> {
 pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> Result<Record, Fault> {
     let mut draft = Draft::new(definition, data.text().len());
     for (name, value) in data.members().filter(|(name, _)| !META_NAMES.contains(name)) {
-        draft.add(name, value.as_bytes());
+        draft.add(name, value);
     }
     for (number, field) in definition.fields().iter().enumerate() {
-        if let (Some(Generated::Uuid), None) = (field.generated, draft.fields[number]) {
-            draft.add_uuid(number, field, stamp.random);
+        if let Some(generated) = field.generated.filter(|_| draft.value(number).is_none()) {
+            draft.generate(number, generated, stamp);
         }
     }
     for (number, field) in definition.fields().iter().enumerate() {
-        if let (Some(default), None) = (&field.default, draft.fields[number]) {
-            draft.add(&field.quoted, default);
+        if let Some(default) = field.default.as_ref().filter(|_| draft.value(number).is_none()) {
+            draft.add(&field.quoted, Raw::trusted(default));
         }
     }
     let now = stamp.unix_ms;
-    draft.finish(Meta { version: 1, created_at: now, updated_at: now })
+    draft.finish(Meta { version: 1, created_at: now, updated_at: now }, definition.ttl_ms())
 }
 
 /// Prepares an update: merges, validates, counts the version up (S-85…S-90).
@@ -48,9 +48,10 @@ pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> 
 pub fn update(definition: &Definition, old: &Record, data: &Object, unix_ms: u64) -> Result<Record, Fault> {
     let new = Names::new(data);
     let mut draft = Draft::new(definition, old.text().len() + data.text().len());
+    draft.expires_at = old.expires_at();
     for (name, value) in old.data() {
         let replacement = new.get(name).filter(|_| may_update(definition, name));
-        draft.add(name, replacement.unwrap_or(value).as_bytes());
+        draft.add(name, replacement.unwrap_or(value));
     }
     let kept: Table<'_> = if data.len() > SEARCHES_MAX { old.data().collect() } else { Table::default() };
     for (name, value) in data.members().filter(|(name, _)| may_update(definition, name)) {
@@ -60,10 +61,11 @@ pub fn update(definition: &Definition, old: &Record, data: &Object, unix_ms: u64
             None => old.data().any(|(old_name, _)| old_name == name),
         };
         if !is_kept {
-            draft.add(name, value.as_bytes());
+            draft.add(name, value);
         }
     }
-    draft.finish(Meta { version: old.version() + 1, created_at: old.created_at(), updated_at: unix_ms })
+    // S-87: an update changes `_expiresAt` only if it names it.
+    draft.finish(Meta { version: old.version() + 1, created_at: old.created_at(), updated_at: unix_ms }, None)
 }
 
 /// Whether an update may set the property; others are silently ignored (S-86).
@@ -81,6 +83,8 @@ struct Draft<'a> {
     definition: &'a Definition,
     text: Vec<u8>,
     fields: FieldSpans,
+    /// Follows the metadata, wherever the client wrote it (S-6).
+    expires_at: Option<Raw<'a>>,
 }
 
 impl<'a> Draft<'a> {
@@ -90,25 +94,45 @@ impl<'a> Draft<'a> {
         let fields = definition.fields().len();
         let mut text = Vec::with_capacity(data_bytes + EXTRA_BYTES + overhead_bytes(fields));
         text.push(b'{');
-        Self { definition, text, fields: smallvec![None; fields] }
+        Self { definition, text, fields: smallvec![None; fields], expires_at: None }
     }
 
-    fn add(&mut self, name: &[u8], value: &[u8]) {
-        let span = self.write(name, |text| text.extend_from_slice(value));
+    fn add(&mut self, name: &[u8], value: Raw<'a>) {
+        if name == EXPIRES_AT {
+            self.expires_at = Some(value);
+            return;
+        }
+        let span = self.write(name, |text| text.extend_from_slice(value.as_bytes()));
         if let Some(number) = self.definition.field_number(name) {
             self.fields[number] = Some(span);
         }
     }
 
-    fn add_uuid(&mut self, number: usize, field: &Field, random: &mut Random) {
-        let id = uuid::Builder::from_random_bytes(random.next_bytes16()).into_uuid();
-        let mut buffer = uuid::Uuid::encode_buffer();
-        let id = id.hyphenated().encode_lower(&mut buffer);
-        self.fields[number] = Some(self.write(&field.quoted, |text| {
-            text.push(b'"');
-            text.extend_from_slice(id.as_bytes());
-            text.push(b'"');
-        }));
+    /// The value of a field so far.
+    fn value(&self, number: usize) -> Option<Raw<'_>> {
+        match self.fields[number] {
+            Some(span) => Some(Raw::trusted(span.of(&self.text))),
+            None => self.expires_at.filter(|_| *self.definition.fields()[number].quoted == *EXPIRES_AT),
+        }
+    }
+
+    fn generate(&mut self, number: usize, generated: Generated, stamp: &mut Stamp<'_>) {
+        let name = &self.definition.fields()[number].quoted;
+        self.fields[number] = Some(match generated {
+            Generated::Uuid => {
+                let id = uuid::Builder::from_random_bytes(stamp.random.next_bytes16()).into_uuid();
+                let mut buffer = uuid::Uuid::encode_buffer();
+                let id = id.hyphenated().encode_lower(&mut buffer);
+                self.write(name, |text| quoted(text, id.as_bytes()))
+            }
+            Generated::Cuid => {
+                let mut id = [b'c'; 33];
+                uuid::Uuid::from_bytes(stamp.random.next_bytes16()).simple().encode_lower(&mut id[1..]);
+                self.write(name, |text| quoted(text, &id))
+            }
+            Generated::Autoincrement => self.write(name, |text| integer(text, stamp.autoincrement)),
+            Generated::Timestamp => self.write(name, |text| integer(text, stamp.unix_ms)),
+        });
     }
 
     fn write(&mut self, name: &[u8], value: impl FnOnce(&mut Vec<u8>)) -> Span {
@@ -122,11 +146,30 @@ impl<'a> Draft<'a> {
         Span::from(start, &self.text)
     }
 
-    fn finish(self, meta: Meta) -> Result<Record, Fault> {
-        let value = |number: usize| self.fields[number].map(|span| Raw::trusted(span.of(&self.text)));
-        validate::record(self.definition, value)?;
-        Ok(Record::finish(self.text, &self.fields, meta))
+    /// Validates and stamps; a record that says nothing about its expiry gets it from the TTL (S-186).
+    #[expect(clippy::cast_precision_loss, reason = "the time is below 2^53 ms")]
+    fn finish(self, meta: Meta, ttl_ms: Option<f64>) -> Result<Record, Fault> {
+        validate::record(self.definition, |number| self.value(number), self.expires_at)?;
+        let mut from_ttl = Vec::new();
+        let expires_at = match (self.expires_at, ttl_ms) {
+            (None, Some(ttl_ms)) => {
+                Number::from_f64(meta.created_at as f64 + ttl_ms).write(&mut from_ttl);
+                Some(Raw::trusted(&from_ttl))
+            }
+            (expires_at, _) => expires_at,
+        };
+        Ok(Record::finish(self.definition, self.text, self.fields, meta, expires_at))
     }
+}
+
+fn quoted(text: &mut Vec<u8>, plain: &[u8]) {
+    text.push(b'"');
+    text.extend_from_slice(plain);
+    text.push(b'"');
+}
+
+fn integer(text: &mut Vec<u8>, number: u64) {
+    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]
@@ -154,7 +197,7 @@ mod tests {
 
     fn inserted(data: &str) -> Result<Record, String> {
         let mut random = Random::from_seed([1; 32]);
-        insert(&definition(), &object(data), &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1 })
+        insert(&definition(), &object(data), &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 3 })
             .map_err(|fault| fault.message)
     }
 
@@ -163,7 +206,7 @@ mod tests {
         // S-30, S-33, S-6: V-3
         let record = inserted(r#"{"name":"x","_version":99,"_createdAt":1,"_foo":3}"#).unwrap();
         let shown = text(&record);
-        let id = record.field(0).unwrap().as_str().unwrap().into_owned();
+        let id = record.field(0, b"\"id\"").unwrap().as_str().unwrap().into_owned();
         assert_eq!((id.len(), &id[14..15]), (36, "4"));
         assert_eq!(
             shown,

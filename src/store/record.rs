@@ -2,6 +2,7 @@
 
 use super::definition::Definition;
 use crate::base::json::{Raw, Span};
+use memchr::memrchr;
 use smallvec::SmallVec;
 use std::fmt;
 use std::sync::Arc;
@@ -12,7 +13,8 @@ pub type Key = SmallVec<[u8; 40]>;
 
 /// A stored record, immutable; cloning shares it, also with other cores.
 ///
-/// One allocation: the complete object as clients see it, metadata at its end; then, per schema
+/// One allocation: the complete object as clients see it, metadata at its end and `_expiresAt`
+/// last (S-6); then, per schema
 /// field, where its value begins and ends (8 bytes; zeros if missing); then the [`Tail`].
 #[derive(Clone)]
 pub struct Record(Arc<[u8]>);
@@ -42,6 +44,9 @@ pub(super) struct Meta {
 /// Names that the store alone writes (S-62).
 pub(super) const META_NAMES: [&[u8]; 3] = [b"\"_version\"", b"\"_createdAt\"", b"\"_updatedAt\""];
 
+/// When a record goes by itself (S-186): set by the bucket's TTL or by the client.
+pub(super) const EXPIRES_AT: &[u8] = b"\"_expiresAt\"";
+
 /// Bytes that [`Record::finish`] adds behind the metadata.
 pub(super) const fn overhead_bytes(fields: usize) -> usize {
     fields * Span::BYTES + Tail::BYTES
@@ -49,7 +54,14 @@ pub(super) const fn overhead_bytes(fields: usize) -> usize {
 
 impl Record {
     /// Completes `text`, an object without its closing brace, with the metadata.
-    pub(super) fn finish(mut text: Vec<u8>, fields: &[Option<Span>], meta: Meta) -> Self {
+    /// `expires_at` is a number or null.
+    pub(super) fn finish(
+        definition: &Definition,
+        mut text: Vec<u8>,
+        mut fields: FieldSpans,
+        meta: Meta,
+        expires_at: Option<Raw<'_>>,
+    ) -> Self {
         let meta_at = text.len();
         let mut digits = itoa::Buffer::new();
         for (name, value) in META_NAMES.iter().zip([meta.version, meta.created_at, meta.updated_at]) {
@@ -59,6 +71,16 @@ impl Record {
             text.extend_from_slice(name);
             text.push(b':');
             text.extend_from_slice(digits.format(value).as_bytes());
+        }
+        if let Some(expires_at) = expires_at {
+            text.push(b',');
+            text.extend_from_slice(EXPIRES_AT);
+            text.push(b':');
+            let start = text.len();
+            text.extend_from_slice(expires_at.as_bytes());
+            if let Some(number) = definition.field_number(EXPIRES_AT) {
+                fields[number] = Some(Span::from(start, &text));
+            }
         }
         text.push(b'}');
         let at = |position: usize| u32::try_from(position).expect("a record is below 4 GiB");
@@ -87,12 +109,23 @@ impl Record {
         self.tail().created_at
     }
 
-    /// The value of a schema field, if present. O(1).
-    pub fn field(&self, number: usize) -> Option<Raw<'_>> {
+    /// When the record goes by itself, milliseconds since the Unix epoch, or null for never;
+    /// `None` if it says nothing. Only a bucket with a TTL heeds it (S-188). O(1).
+    pub fn expires_at(&self) -> Option<Raw<'_>> {
+        let text = self.text();
+        let colon = memrchr(b':', text).expect("a record has metadata");
+        text[..colon].ends_with(EXPIRES_AT).then(|| Raw::trusted(&text[colon + 1..text.len() - 1]))
+    }
+
+    /// The value of a schema field, given by its number and its name with quotes, if present.
+    /// O(1); a scan for a field that was added to the definition after this version was written,
+    /// since it may be there as an undeclared property (S-221).
+    pub fn field(&self, number: usize, quoted: &[u8]) -> Option<Raw<'_>> {
         let spans = &self.0[self.tail().text_len as usize..self.0.len() - Tail::BYTES];
-        // A field that was added to the schema later has no span (S-221).
-        let bytes = spans.get(number * Span::BYTES..)?.first_chunk()?;
-        Some(Raw::trusted(Span::from_bytes(*bytes)?.of(&self.0)))
+        match spans.get(number * Span::BYTES..).and_then(<[u8]>::first_chunk) {
+            Some(span) => Some(Raw::trusted(Span::from_bytes(*span)?.of(&self.0))),
+            None => self.property(quoted),
+        }
     }
 
     /// The value of any top-level property, metadata included (S-63). Scans the text.
@@ -107,7 +140,8 @@ impl Record {
 
     /// The canonical JSON of its key.
     pub fn key(&self, definition: &Definition) -> Raw<'_> {
-        self.field(definition.key_field()).expect("a stored record has its key (S-66)")
+        let number = definition.key_field();
+        self.field(number, &definition.fields()[number].quoted).expect("a stored record has its key (S-66)")
     }
 
     /// The properties without metadata, in order, as (name with quotes, value).

@@ -29,9 +29,10 @@ pub(super) fn buckets(table: Table<'_>) -> Vec<BucketDefinition> {
 
 /// Complains about keys without meaning (02 §2.1, §2.2) and about what would silently be taken for its default.
 fn bucket_keys(mut bucket: Table<'_>) {
-    for known in ["key", "indexes", "persistent", "ttl", "maxSize", "etsType"] {
+    for known in ["key", "indexes", "ttl", "maxSize", "etsType"] {
         bucket.get(known);
     }
+    bucket.boolean("persistent"); // only `false` counts (02 §2.1)
     let schema = bucket.get("schema").filter(|schema| schema.get_ref().is_table());
     if let Some(schema) =
         schema.and_then(|schema| Table::of(bucket.report, schema, bucket.inner_name("schema")))
@@ -143,10 +144,13 @@ fn text(report: &Report<'_>, value: Located<'_>) -> Option<Vec<u8>> {
     json::write(report, value, &mut text).then_some(text)
 }
 
-/// The place that a definition's fault is about. Its message names the path (S-24, S-228) or the key field (S-21).
+/// The place that a definition's fault is about. Its message names the path (S-24, S-228) or says
+/// what it is about (S-21, S-22, S-185).
 fn blame(header: Range<usize>, value: Located<'_>, message: &str) -> Range<usize> {
     let path = match message.split_once("\": ") {
         _ if message.starts_with("Key field ") => "key",
+        _ if message.starts_with("Index field ") => "indexes",
+        _ if message.starts_with("TTL ") || message.starts_with("Invalid TTL ") => "ttl",
         Some((_, rest)) => rest.split(": ").next().unwrap_or_default(),
         None => "",
     };

@@ -224,10 +224,18 @@ fn faults_of_definitions_point_to_their_line() {
         &["2: Invalid definition for bucket \"b\": key: expected non-empty string"],
     );
     check(
-        "[buckets.b]\nkey = \"id\"\nschema.id.type = \"string\"\netsType = \"ordered_set\"\nschema.\"a.b\".type = \"date\"\nschema.\"a.b\".required = 1\n",
+        "[buckets.b]\nkey = \"id\"\nschema.id.type = \"string\"\netsType = \"list\"\nschema.\"a.b\".type = \"date\"\nschema.\"a.b\".required = 1\n",
         &[
-            "4: Invalid definition for bucket \"b\": etsType: \"ordered_set\" is not supported by this version",
+            "4: Invalid definition for bucket \"b\": etsType: expected one of set, ordered_set, bag, duplicate_bag",
             "6: \"required\" in [buckets.b.schema.\"a.b\"]: expected boolean, found integer",
+        ],
+    );
+    check(
+        "[buckets.b]\nkey = \"id\"\nschema.id.type = \"string\"\nindexes = [\"id\", \"x\"]\npersistent = 0\n[buckets.c]\nkey = \"id\"\nschema.id.type = \"string\"\nttl = \"5x\"\n",
+        &[
+            "4: Index field \"x\" does not exist in schema for bucket \"b\"",
+            "5: \"persistent\" in [buckets.b]: expected boolean, found integer",
+            "9: Invalid TTL format \"5x\". Expected a number (ms) or string like \"30s\", \"5m\", \"1h\", \"7d\".",
         ],
     );
     check(

@@ -1,6 +1,6 @@
 //! A filter bound to a schema.
 
-use super::{Filter, Term, Test};
+use super::{Filter, Term};
 use crate::base::json::{Raw, SEARCHES_MAX, Table};
 use crate::store::{Definition, Record};
 use smallvec::SmallVec;
@@ -15,7 +15,7 @@ pub struct Matcher<'a> {
 
 struct Node<'a> {
     /// On fields of the schema, which are found at once.
-    declared: SmallVec<[(usize, &'a Test); 4]>,
+    declared: SmallVec<[(usize, &'a Term); 4]>,
     /// On other properties, which have to be looked for in the record's text.
     others: SmallVec<[&'a Term; 2]>,
     alternatives: Vec<Vec<Node<'a>>>,
@@ -42,7 +42,7 @@ impl<'a> Node<'a> {
         let mut node = Self { declared: SmallVec::new(), others: SmallVec::new(), alternatives: Vec::new() };
         for term in filter.terms() {
             match definition.field_number(&term.field) {
-                Some(number) => node.declared.push((number, &term.test)),
+                Some(number) => node.declared.push((number, term)),
                 None => node.others.push(term),
             }
         }
@@ -63,7 +63,7 @@ impl<'a> Node<'a> {
                 Some(table) => table.get_or_init(|| record.properties().collect()).get(name).copied(),
             }
         };
-        self.declared.iter().all(|(number, test)| test.holds(record.field(*number)))
+        self.declared.iter().all(|(number, term)| term.test.holds(record.field(*number, &term.field)))
             && self.others.iter().all(|term| term.test.holds(property(&term.field)))
             && self.alternatives.iter().all(|nodes| nodes.iter().any(|node| node.matches(record, table)))
     }
