@@ -90,6 +90,11 @@ impl Fault {
         Self::new(Code::ValidationError, message)
     }
 
+    /// S-138.
+    pub fn query_not_defined(query: &str) -> Self {
+        Self::new(Code::QueryNotDefined, format!("Query \"{query}\" is not defined"))
+    }
+
     /// S-83.
     pub fn bucket_not_defined(bucket: &str) -> Self {
         Self::new(Code::BucketNotDefined, format!("Bucket \"{bucket}\" is not defined"))

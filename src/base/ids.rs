@@ -43,6 +43,14 @@ pub struct QueryId(pub u32);
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct SubscriptionId(pub u64);
 
+impl SubscriptionId {
+    /// Reads `sub-<n>` as the server writes it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = text.strip_prefix("sub-").filter(|digits| !digits.starts_with(['+', '0']))?;
+        number.parse().ok().map(Self)
+    }
+}
+
 impl fmt::Display for SubscriptionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sub-{}", self.0)

@@ -62,6 +62,19 @@ pub const UNSENT_ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 /// Memory of one connection's state, bytes, without what it rarely needs. Checked at compile
 /// time: servers hold a hundred thousand idle ones.
 pub const SESSION_BYTES_MAX: usize = 240;
+/// Buckets of one store. An empty one takes about 1 KiB on its core and 100 B on every other.
+pub const BUCKETS_MAX: usize = 65_536;
+
+/// Named queries of one store.
+pub const QUERIES_MAX: usize = 65_536;
+
+/// Changes of what exists that wait for one another. They are made one at a time, each in a few
+/// ways between the cores.
+pub const ADMIN_CALLS_MAX: usize = 4_096;
+
+/// Subscriptions of one connection that ended with their bucket or query and that it has not
+/// unsubscribed from yet (S-157): above this the oldest are forgotten.
+pub const ENDED_SUBSCRIPTIONS_MAX: usize = 1_024;
 
 /// Cores of one server. Far above any machine it runs on; an id has 16 bits.
 pub const CORES_MAX: usize = 1_024;

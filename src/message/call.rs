@@ -1,5 +1,6 @@
 //! What a client asks for, decoded: names still borrowed from its text, data owned.
 
+use super::admin::AdminCall;
 use super::gather::Survey;
 use crate::base::json::Object;
 use crate::store::{Key, Question};
@@ -25,6 +26,8 @@ pub enum Call<'t> {
     },
     /// Facts and events.
     Rules(RulesCall),
+    /// A change of what exists.
+    Admin(AdminCall),
     /// What every core knows a part of.
     Each(Survey),
     /// What concerns the connection alone, or what every core knows.
@@ -105,6 +108,11 @@ pub enum SessionCall<'t> {
     },
     /// The names of the buckets (S-118).
     Buckets,
+    /// A bucket's definition (S-223).
+    BucketSchema {
+        /// The bucket's name.
+        name: &'t str,
+    },
     /// End an event subscription.
     UnsubscribeEvents {
         /// `sub-<n>`

@@ -7,6 +7,8 @@ use crate::base::ids::{BucketId, QueryId};
 pub enum Survey {
     /// `store.stats` (S-119).
     StoreStats,
+    /// `store.listQueries` (S-231).
+    Queries,
 }
 
 /// One core's part of the answer.
@@ -14,6 +16,8 @@ pub enum Survey {
 pub enum Share {
     /// Of [`Survey::StoreStats`].
     Store(StoreShare),
+    /// Of [`Survey::Queries`]: active subscriptions of its connections, by query.
+    Queries(Vec<(QueryId, u64)>),
 }
 
 /// What one core knows of the store.
@@ -21,8 +25,8 @@ pub enum Share {
 pub struct StoreShare {
     /// The buckets that live there.
     pub buckets: Vec<(BucketId, BucketFigures)>,
-    /// Active subscriptions of its connections, by query.
-    pub subscriptions: Vec<(QueryId, u64)>,
+    /// Active subscriptions of its connections to queries.
+    pub subscriptions: u64,
 }
 
 /// What is counted of one bucket.

@@ -4,6 +4,7 @@
 //! to one connection's requests come back in the order of the requests, so that they
 //! need no numbers.
 
+use super::admin::Admin;
 use super::call::{RulesCall, Step, Verb};
 use super::gather::{Share, Survey};
 use crate::base::bytes::Body;
@@ -29,6 +30,8 @@ pub enum Mail {
         /// The push's `data`.
         body: Body,
     },
+    /// Live queries that have ended with their bucket, to a core with subscribers (S-157).
+    Ended(Vec<LiveId>),
     /// A subscriber has left.
     Leave(Leave),
     /// Phase one of a transaction, to a participant.
@@ -42,6 +45,8 @@ pub enum Mail {
         /// Whether it happens.
         commit: bool,
     },
+    /// A step of a change of what exists.
+    Admin(Admin),
     /// Asks a core for its share of an answer.
     Ask {
         /// Which of the sender's gatherings.

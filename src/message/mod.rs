@@ -1,5 +1,6 @@
 //! The vocabulary that sessions and shards share. No behaviour.
 
+mod admin;
 mod call;
 mod gather;
 mod mail;
@@ -7,7 +8,10 @@ mod operation;
 
 // Words of the layers below that requests and answers are made of.
 pub use crate::access::{Identity, Tier};
-pub use crate::store::{Aggregate, Filter, Function, Group, Invalid, Key, Question, Read};
+pub use crate::store::{
+    Aggregate, Definition as BucketDefinition, Filter, Function, Group, Invalid, Key, Question, Read,
+};
+pub use admin::{Admin, AdminCall, AdminVerb, Alteration, Change, REGISTRAR};
 pub use call::{Call, RulesCall, SessionCall, Step, Verb};
 pub use gather::{BucketFigures, Share, StoreShare, Survey};
 pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};

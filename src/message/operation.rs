@@ -27,6 +27,13 @@ pub enum Operation {
     StoreTransaction,
     StoreBuckets,
     StoreStats,
+    StoreDefineBucket,
+    StoreDropBucket,
+    StoreUpdateBucket,
+    StoreGetBucketSchema,
+    StoreDefineQuery,
+    StoreUndefineQuery,
+    StoreListQueries,
     RulesEmit,
     RulesSetFact,
     RulesGetFact,
@@ -80,6 +87,13 @@ impl Operation {
             "store.unsubscribe" => Self::StoreUnsubscribe,
             "store.buckets" => Self::StoreBuckets,
             "store.stats" => Self::StoreStats,
+            "store.defineBucket" => Self::StoreDefineBucket,
+            "store.dropBucket" => Self::StoreDropBucket,
+            "store.updateBucket" => Self::StoreUpdateBucket,
+            "store.getBucketSchema" => Self::StoreGetBucketSchema,
+            "store.defineQuery" => Self::StoreDefineQuery,
+            "store.undefineQuery" => Self::StoreUndefineQuery,
+            "store.listQueries" => Self::StoreListQueries,
             "rules.emit" => Self::RulesEmit,
             "rules.setFact" => Self::RulesSetFact,
             "rules.getFact" => Self::RulesGetFact,
@@ -101,6 +115,13 @@ impl Operation {
             Self::StoreInsert | Self::StoreUpdate | Self::StoreDelete | Self::StoreTransaction => {
                 Some(Tier::Write)
             }
+            Self::StoreDefineBucket
+            | Self::StoreDropBucket
+            | Self::StoreUpdateBucket
+            | Self::StoreGetBucketSchema
+            | Self::StoreDefineQuery
+            | Self::StoreUndefineQuery
+            | Self::StoreListQueries => Some(Tier::Admin),
             Self::RulesEmit | Self::RulesSetFact | Self::RulesDeleteFact => Some(Tier::Write),
             Self::AuthLogin | Self::AuthLogout | Self::AuthWhoami => None,
             _ => Some(Tier::Read),

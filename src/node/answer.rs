@@ -3,7 +3,7 @@
 use super::Core;
 use super::outbox::Outbox;
 use crate::base::bytes::LocalBody;
-use crate::base::ids::{ConnId, CoreId, SubscriptionId};
+use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use crate::message::{Answer, Outcome};
 use crate::protocol;
 use crate::session::{Due, Subscription, Watched};
@@ -31,6 +31,9 @@ impl Core {
                 let id = self.begin_subscription(conn, Watched::Query { keeper: from, live, query });
                 self.hub.add_query((from, live), query, Rc::clone(&body), conn, id);
                 self.result(conn, pending.id, out, |out| protocol::subscribed(out, id, body.json()));
+                if !self.catalog.has_query(query) {
+                    self.end_subscriptions_to(conn, query, out); // it was undefined meanwhile
+                }
             }
             Outcome::Watching { live } => {
                 let id = self.begin_subscription(conn, Watched::Pattern(live));
@@ -66,8 +69,49 @@ impl Core {
         self.post_leave(subscription.watched, out);
     }
 
+    /// Ends every subscription of this core to a query that is gone (S-157, S-229).
+    /// O(connections), if there are any such subscriptions.
+    pub(super) fn end_query(&mut self, query: QueryId, out: &mut Outbox) {
+        if self.hub.has_subscribers_to(query) {
+            for conn in self.conns() {
+                self.end_subscriptions_to(conn, query, out);
+            }
+        }
+    }
+
+    fn end_subscriptions_to(&mut self, conn: ConnId, query: QueryId, out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        let is_of = |subscription: &Subscription| matches!(subscription.watched, Watched::Query { query: of, .. } if of == query);
+        let gone: Vec<Subscription> = session.subscriptions.iter().copied().filter(is_of).collect();
+        for Subscription { id, .. } in gone {
+            let session = self.session(conn).expect("just seen");
+            let subscription = session.end_subscription(id);
+            self.hub.note_ended(conn, id);
+            self.end_subscription(conn, subscription, out);
+        }
+    }
+
+    /// Takes notice that live queries of core `keeper` have ended with their bucket (S-157): their
+    /// subscriptions end, their places are free (D-18), no client is told.
+    pub(super) fn end_live(&mut self, keeper: CoreId, live: &[LiveId]) {
+        for live in live {
+            for subscriber in self.hub.end_query((keeper, *live)) {
+                let conn = subscriber.conn;
+                let session = self.sessions.get_mut(conn.slot, conn.generation);
+                let session = session.expect("subscribers are sessions");
+                session.stale_subscriptions -= u32::from(subscriber.stale.is_some());
+                self.hub.note_ended(conn, subscriber.id);
+                if let Watched::Query { query, .. } = session.end_subscription(subscriber.id).watched {
+                    self.hub.count_out(query);
+                }
+                self.counters.release_subscription();
+            }
+        }
+    }
+
     /// Ends all subscriptions of a connection, silently (P-168).
     pub(super) fn end_subscriptions(&mut self, conn: ConnId, out: &mut Outbox) {
+        self.hub.forget_all_ended(conn);
         let Some(session) = self.session(conn) else { return };
         for subscription in std::mem::take(&mut session.subscriptions) {
             self.end_subscription(conn, subscription, out);

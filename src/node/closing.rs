@@ -215,7 +215,7 @@ impl Core {
         }
     }
 
-    fn conns(&self) -> Vec<ConnId> {
+    pub(super) fn conns(&self) -> Vec<ConnId> {
         self.sessions.iter().map(|((slot, generation), _)| ConnId { slot, generation }).collect()
     }
 }

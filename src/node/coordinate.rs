@@ -13,6 +13,8 @@ use std::collections::BTreeMap;
 pub(super) struct Coordinators {
     last: u64,
     running: BTreeMap<u64, Running>,
+    /// A dropped bucket's core, to be told when no transaction up to that number runs any more.
+    flush: Option<(u64, CoreId)>,
 }
 
 struct Running {
@@ -23,6 +25,18 @@ struct Running {
 impl Coordinators {
     pub(super) fn len(&self) -> usize {
         self.running.len()
+    }
+
+    /// Asks for a flush of the channel to `core` behind everything that runs now.
+    pub(super) fn flush_later(&mut self, core: CoreId) {
+        let earlier = self.flush.replace((self.last, core));
+        assert!(earlier.is_none(), "changes are made one after the other");
+    }
+
+    /// The core, if it is time.
+    pub(super) fn flush_due(&mut self) -> Option<CoreId> {
+        let oldest = self.running.first_key_value().map_or(u64::MAX, |(number, _)| *number);
+        self.flush.take_if(|(last, _)| *last < oldest).map(|(_, core)| core)
     }
 }
 
@@ -74,6 +88,7 @@ impl Core {
                 for core in prepared {
                     self.post(core, Mail::Decide { txn, commit }, out);
                 }
+                self.flush(out);
             }
         }
     }

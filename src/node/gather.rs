@@ -71,6 +71,7 @@ impl Core {
     fn share(&self, question: Survey) -> Share {
         match question {
             Survey::StoreStats => Share::Store(self.store_share()),
+            Survey::Queries => Share::Queries(self.hub.by_query().collect()),
         }
     }
 
@@ -78,8 +79,12 @@ impl Core {
     fn join(&self, question: Survey, shares: Vec<Share>) -> Vec<u8> {
         match question {
             Survey::StoreStats => {
-                let shares = shares.into_iter().map(|Share::Store(share)| share);
-                self.store_stats(shares)
+                let of_store = |share| if let Share::Store(share) = share { Some(share) } else { None };
+                self.store_stats(shares.into_iter().filter_map(of_store))
+            }
+            Survey::Queries => {
+                let of_queries = |share| if let Share::Queries(share) = share { Some(share) } else { None };
+                self.queries(shares.into_iter().filter_map(of_queries))
             }
         }
     }

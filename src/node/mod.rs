@@ -10,6 +10,7 @@ mod deliver;
 mod gather;
 mod outbox;
 mod receive;
+mod registrar;
 mod serve;
 mod settings;
 mod stats;
@@ -30,14 +31,15 @@ use crate::base::json::Parser;
 use crate::base::random::Random;
 use crate::base::slots::Slots;
 use crate::base::time::Now;
-use crate::message::Leave;
-use crate::router::Catalog;
+use crate::message::{Admin, Change, Leave};
+use crate::router::{Catalog, Placed};
 use crate::session::{Hub, Session, Watched};
 use crate::shard::{Posts, Shard};
 use crate::wire;
 use closing::Closing;
 use coordinate::Coordinators;
 use gather::Gatherings;
+use registrar::Registrar;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -91,6 +93,7 @@ struct Core {
     shard: Shard,
     coordinators: Coordinators,
     gatherings: Gatherings,
+    registrar: Registrar,
     closing: Closing,
     /// Mail from this core to itself.
     local: VecDeque<Mail>,
@@ -107,6 +110,8 @@ pub struct Census {
     pub transactions: usize,
     /// Questions that it has asked of every core.
     pub gatherings: usize,
+    /// Changes of what exists that it makes, or that wait.
+    pub changes: usize,
     /// Whether anybody on this core subscribes to anything.
     pub has_subscribers: bool,
     /// Places for subscriptions that are taken, in the whole process.
@@ -127,18 +132,18 @@ impl Node {
     ) -> Self {
         let mut random = Random::from_seed(seed);
         let rules = settings.rules.then(|| CoreId(settings.placement.rules % cores));
-        let mut catalog = Catalog::new(cores, rules, random.next_u64());
+        let mut catalog = Catalog::new(cores, &settings.placement.buckets, rules, random.next_u64());
         let mut shard = Shard::new(rules == Some(id), Random::from_seed(fork(&mut random)));
         for definition in &settings.buckets {
-            let name = definition.name();
-            let pin = settings.placement.buckets.iter().find(|(bucket, _)| bucket == name);
-            let placed = catalog.add_bucket(name, pin.map(|(_, core)| CoreId(core % cores)));
-            if placed.core == id {
-                shard.define(placed.bucket, definition.clone());
+            let Placed { bucket, core } = catalog.next_bucket(definition.name());
+            catalog.apply(Change::Bucket(bucket, core, Arc::new(definition.clone())));
+            if core == id {
+                shard.define(bucket, definition.clone());
             }
         }
         for (name, definition) in &settings.queries {
-            catalog.add_query(name, definition.clone());
+            let query = catalog.next_query();
+            catalog.apply(Change::Query(query, name.as_str().into(), definition.clone()));
         }
         let handshake =
             wire::Policy { path: settings.path.clone(), allowed_origins: settings.allowed_origins.clone() };
@@ -154,6 +159,7 @@ impl Node {
             shard,
             coordinators: Coordinators::default(),
             gatherings: Gatherings::default(),
+            registrar: Registrar::default(),
             closing: Closing::default(),
             local: VecDeque::new(),
             posts: Posts::new(),
@@ -183,6 +189,7 @@ impl Node {
             sessions: self.core.sessions.len(),
             transactions: self.core.coordinators.len(),
             gatherings: self.core.gatherings.len(),
+            changes: self.core.registrar.len(),
             has_subscribers: !self.core.hub.is_empty(),
             active_subscriptions: self.core.counters.active_subscriptions(),
             shard: self.core.shard.census(),
@@ -217,6 +224,9 @@ impl Core {
             Mail::Push(set) => self.push(from, set, now, out),
             Mail::Event { patterns, body } => self.event(&patterns, body, now, out),
             Mail::Vote(vote) => self.vote(vote, out),
+            Mail::Ended(live) => self.end_live(from, &live),
+            Mail::Admin(Admin::Alter(alteration)) => self.shard.alter(alteration, &mut posts),
+            Mail::Admin(admin) => self.admin(from, admin, out),
             Mail::Ask { number, question } => self.asked(from, number, question, out),
             Mail::Tell { number, share } => self.told(from, number, share, out),
         }

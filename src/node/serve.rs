@@ -4,7 +4,7 @@ use super::outbox::{Outbox, Output};
 use super::{Core, Node};
 use crate::access::{Denied, Subject};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::ConnId;
+use crate::base::ids::{ConnId, SubscriptionId};
 use crate::base::json::Number;
 use crate::base::time::Now;
 use crate::message::{Identity, Mail, Namespace, Op, Operation, Origin, Request, RulesCall, SessionCall};
@@ -111,6 +111,13 @@ impl Core {
                 let departs = self.depart_alone(conn, id, bytes);
                 if departs {
                     self.coordinate(conn, steps, out);
+                }
+                departs
+            }
+            Ok(Plan::Admin(call)) => {
+                let departs = self.depart_alone(conn, id, bytes);
+                if departs {
+                    self.administer(Origin { core: self.id, conn }, call, out);
                 }
                 departs
             }
@@ -239,6 +246,10 @@ impl Core {
                 let names = self.store_buckets();
                 self.result(conn, id, out, |out| out.extend_from_slice(&names));
             }
+            SessionCall::BucketSchema { name } => match self.bucket_schema(name) {
+                Ok(schema) => self.result(conn, id, out, |out| out.extend_from_slice(&schema)),
+                Err(fault) => return self.refuse(conn, id, &fault, out),
+            },
             SessionCall::Unsubscribe { id: name } => return self.unsubscribe(conn, id, name, true, out),
             SessionCall::UnsubscribeEvents { id: name } => {
                 return self.unsubscribe(conn, id, name, false, out);
@@ -256,8 +267,14 @@ impl Core {
         is_query: bool,
         out: &mut Outbox,
     ) -> bool {
-        let found = self.session(conn).and_then(|session| session.unsubscribe(name, is_query));
+        let number = SubscriptionId::parse(name);
+        let found =
+            number.zip(self.session(conn)).and_then(|(id, session)| session.unsubscribe(id, is_query));
         let Some(subscription) = found else {
+            if is_query && number.is_some_and(|number| self.hub.forget_ended(conn, number)) {
+                self.result(conn, id, out, protocol::unsubscribed);
+                return true;
+            }
             let fault = Fault::new(Code::NotFound, format!("Subscription \"{name}\" not found"));
             return self.refuse(conn, id, &fault, out);
         };

@@ -4,7 +4,7 @@ use super::envelope::Envelope;
 use super::fields::Fields;
 use super::{store, transaction};
 use crate::base::fault::{Code, Fault};
-use crate::message::{Call, Namespace, Operation, RulesCall, SessionCall, Survey};
+use crate::message::{AdminCall, AdminVerb, Call, Namespace, Operation, RulesCall, SessionCall, Survey};
 
 /// Reads and checks the fields of a request.
 ///
@@ -19,6 +19,15 @@ pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<C
         }
         Operation::StoreBuckets => Ok(Call::Session(SessionCall::Buckets)),
         Operation::StoreStats => Ok(Call::Each(Survey::StoreStats)),
+        Operation::StoreListQueries => Ok(Call::Each(Survey::Queries)),
+        Operation::StoreGetBucketSchema => {
+            Ok(Call::Session(SessionCall::BucketSchema { name: fields.text("name")? }))
+        }
+        Operation::StoreDefineBucket
+        | Operation::StoreDropBucket
+        | Operation::StoreUpdateBucket
+        | Operation::StoreDefineQuery
+        | Operation::StoreUndefineQuery => admin(operation, fields).map(Call::Admin),
         Operation::StoreUnsubscribe => {
             Ok(Call::Session(SessionCall::Unsubscribe { id: fields.text("subscriptionId")? }))
         }
@@ -52,6 +61,20 @@ pub fn unknown(name: &str) -> Fault {
         namespace => format!("Unknown {} operation \"{name}\"", namespace.as_str()),
     };
     Fault::new(Code::UnknownOperation, message)
+}
+
+/// 02 §11.
+fn admin(operation: Operation, fields: Fields<'_, '_>) -> Result<AdminCall, Fault> {
+    let name = fields.text("name")?.into();
+    let verb = match operation {
+        Operation::StoreDefineBucket => AdminVerb::DefineBucket(fields.object("config")?),
+        Operation::StoreDropBucket => AdminVerb::DropBucket,
+        Operation::StoreUpdateBucket => AdminVerb::UpdateBucket(fields.object("updates")?),
+        Operation::StoreDefineQuery => AdminVerb::DefineQuery(fields.object("config")?),
+        Operation::StoreUndefineQuery => AdminVerb::UndefineQuery,
+        other => unreachable!("{other:?} changes nothing that exists"),
+    };
+    Ok(AdminCall { name, verb })
 }
 
 fn rules(operation: Operation, fields: Fields<'_, '_>) -> Result<RulesCall, Fault> {

@@ -15,4 +15,4 @@ pub use outgoing::{
     EVENT_HEAD, QUERY_HEAD, error, logged_out, login, result, result_with, shutdown, subscribed,
     unsubscribed, watching, welcome, whoami,
 };
-pub use stats::{StoreStats, buckets, store_stats};
+pub use stats::{QueryEntry, StoreStats, administered, bucket_schema, buckets, queries, store_stats};

@@ -1,4 +1,4 @@
-//! What the server tells of its store (02 §7), as JSON text.
+//! What the server tells of its store (02 §7, §11), as JSON text.
 
 use crate::base::json;
 use crate::message::BucketFigures;
@@ -27,6 +27,54 @@ pub fn buckets<'a>(out: &mut Vec<u8>, names: impl ExactSizeIterator<Item = &'a s
             out.push(b',');
         }
         json::string(out, name);
+    }
+    out.extend_from_slice(b"]}");
+}
+
+/// `data` of a change of what exists: `{"name":…,"<done>":true}` (02 §11).
+pub fn administered(out: &mut Vec<u8>, name: &str, done: &str) {
+    out.push(b'{');
+    json::string_member(out, "name", name);
+    out.push(b',');
+    json::string(out, done);
+    out.extend_from_slice(b":true}");
+}
+
+/// `data` of `store.getBucketSchema` (S-223).
+pub fn bucket_schema(out: &mut Vec<u8>, name: &str, config: &[u8]) {
+    out.push(b'{');
+    json::string_member(out, "name", name);
+    out.extend_from_slice(br#","config":"#);
+    out.extend_from_slice(config);
+    out.push(b'}');
+}
+
+/// One query in the answer of `store.listQueries`.
+pub struct QueryEntry<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Active subscriptions of all connections.
+    pub subscriptions: u64,
+    /// The configuration as supplied; `None` for programmatic queries.
+    pub config: Option<&'a [u8]>,
+}
+
+/// `data` of `store.listQueries` (S-231).
+pub fn queries<'a>(out: &mut Vec<u8>, entries: impl Iterator<Item = QueryEntry<'a>>) {
+    out.extend_from_slice(br#"{"queries":["#);
+    for (at, entry) in entries.enumerate() {
+        out.extend_from_slice(if at == 0 { b"{" } else { b",{" });
+        json::string_member(out, "name", entry.name);
+        let kind = if entry.config.is_some() { "declarative" } else { "programmatic" };
+        out.push(b',');
+        json::string_member(out, "type", kind);
+        out.extend_from_slice(br#","activeSubscriptions":"#);
+        number(out, entry.subscriptions);
+        if let Some(config) = entry.config {
+            out.extend_from_slice(br#","config":"#);
+            out.extend_from_slice(config);
+        }
+        out.push(b'}');
     }
     out.extend_from_slice(b"]}");
 }

@@ -86,12 +86,25 @@ impl LiveQueries {
         (id, live.answer.clone())
     }
 
-    /// One subscriber on `core` has left; the last one ends the live query.
+    /// Ends the live queries of a bucket that goes, in order of creation (S-157). Returns them
+    /// with the cores where their subscribers are.
+    pub fn end_bucket(&mut self, bucket: BucketId) -> Vec<(LiveId, CoreId)> {
+        let mut ended = Vec::new();
+        for id in self.by_bucket.remove(&bucket).unwrap_or_default() {
+            let live = self.live.remove(&id).expect("listed is live");
+            self.by_question.remove(&live.bound);
+            ended.extend(live.subscribers.iter().map(|(core, _)| (id, *core)));
+        }
+        ended
+    }
+
+    /// One subscriber on `core` has left; the last one ends the live query. Who leaves a query
+    /// that has ended with its bucket meanwhile is late, and that is all.
     ///
     /// # Panics
-    /// If there is none on that core: every leave answers a subscribe.
+    /// If a live query has none on that core: every leave answers a subscribe.
     pub fn leave(&mut self, id: LiveId, core: CoreId) {
-        let live = self.live.get_mut(&id).expect("leaving what is live");
+        let Some(live) = self.live.get_mut(&id) else { return };
         let at = live.subscribers.iter().position(|(at, _)| *at == core).expect("leaving from where one is");
         live.subscribers[at].1 -= 1;
         if live.subscribers[at].1 == 0 {

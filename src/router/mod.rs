@@ -3,5 +3,5 @@
 mod catalog;
 mod plan;
 
-pub use catalog::Catalog;
+pub use catalog::{Catalog, Placed};
 pub use plan::{Plan, plan};

@@ -5,7 +5,7 @@ use crate::access::Authorized;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::CoreId;
 use crate::base::json::Raw;
-use crate::message::{Call, Op, SessionCall, Step, Survey, Target};
+use crate::message::{AdminCall, Call, Op, SessionCall, Step, Survey, Target};
 use crate::query::{self, Bound};
 
 /// Who answers.
@@ -21,6 +21,8 @@ pub enum Plan<'t> {
     /// A transaction over the shards of at least two cores: the steps with their cores, in
     /// the client's order.
     Several(Vec<(CoreId, Step<Target>)>),
+    /// The registrar.
+    Admin(AdminCall),
     /// Every core, a share each.
     Each(Survey),
     /// The connection's own core, without its data.
@@ -45,15 +47,14 @@ pub fn plan<'t>(catalog: &Catalog, here: CoreId, call: Authorized<Call<'t>>) -> 
                 .ok_or_else(|| Fault::new(Code::RulesNotAvailable, "Rule engine is not configured"))?;
             Ok(Plan::One { core, op: Op::Rules(call) })
         }
+        Call::Admin(call) => Ok(Plan::Admin(call)),
         Call::Each(question) => Ok(Plan::Each(question)),
         Call::Session(call) => Ok(Plan::Session(call)),
     }
 }
 
 fn subscribe<'t>(catalog: &Catalog, query: &str, params: Option<&[u8]>) -> Result<Plan<'t>, Fault> {
-    let (id, definition) = catalog
-        .query(query)
-        .ok_or_else(|| Fault::new(Code::QueryNotDefined, format!("Query \"{query}\" is not defined")))?;
+    let (id, definition) = catalog.query(query).ok_or_else(|| Fault::query_not_defined(query))?;
     let plan = definition.bind(params.map(Raw::trusted), |bucket, question| {
         let placed = catalog.bucket(bucket).ok_or_else(|| Fault::bucket_not_defined(bucket))?;
         Ok((placed.core, Bound { bucket: placed.bucket, question }))

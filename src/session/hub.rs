@@ -8,6 +8,7 @@ use super::Watched;
 use super::subscribers::{Subscriber, Subscribers};
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
+use crate::base::limits::ENDED_SUBSCRIPTIONS_MAX;
 use std::collections::BTreeMap;
 
 /// The subscribers of one core.
@@ -17,6 +18,8 @@ pub struct Hub {
     patterns: BTreeMap<LiveId, Subscribers>,
     /// Subscriptions by the named query that they were asked for by.
     by_query: BTreeMap<QueryId, u64>,
+    /// Subscriptions that have ended with their bucket or query, the latest last (S-157).
+    ended: BTreeMap<ConnId, Vec<SubscriptionId>>,
 }
 
 struct Watchers {
@@ -70,6 +73,18 @@ impl Hub {
         }
     }
 
+    /// Takes a live query out that has ended, with its subscribers; none if the last has left
+    /// meanwhile. The caller counts each of them out.
+    pub fn end_query(&mut self, live: (CoreId, LiveId)) -> impl Iterator<Item = Subscriber> + use<> {
+        let watchers = self.queries.remove(&live);
+        watchers.into_iter().flat_map(|watchers| watchers.subscribers.into_values())
+    }
+
+    /// Whether anybody subscribes to a named query.
+    pub fn has_subscribers_to(&self, query: QueryId) -> bool {
+        self.by_query.contains_key(&query)
+    }
+
     /// Replaces the latest answer of a live query. Returns the digest of the one before and the
     /// subscribers; `None` if the last of them has left meanwhile.
     pub fn update(
@@ -97,6 +112,11 @@ impl Hub {
         self.patterns.get(&pattern).into_iter().flat_map(Subscribers::iter)
     }
 
+    /// How many subscriptions to queries there are. O(named queries).
+    pub fn queries_len(&self) -> u64 {
+        self.by_query.values().sum()
+    }
+
     /// Active subscriptions by named query, those without any left out.
     pub fn by_query(&self) -> impl Iterator<Item = (QueryId, u64)> {
         self.by_query.iter().map(|(query, count)| (*query, *count))
@@ -104,10 +124,39 @@ impl Hub {
 
     /// Whether nobody subscribes to anything.
     pub fn is_empty(&self) -> bool {
-        self.queries.is_empty() && self.patterns.is_empty() && self.by_query.is_empty()
+        self.queries.is_empty()
+            && self.patterns.is_empty()
+            && self.by_query.is_empty()
+            && self.ended.is_empty()
     }
 
-    fn count_out(&mut self, query: QueryId) {
+    /// Notes that a subscription has ended with its bucket or query.
+    pub fn note_ended(&mut self, conn: ConnId, id: SubscriptionId) {
+        let ended = self.ended.entry(conn).or_default();
+        if ended.len() >= ENDED_SUBSCRIPTIONS_MAX {
+            ended.remove(0);
+        }
+        ended.push(id);
+    }
+
+    /// Whether a subscription has ended without its client; says so once (S-157).
+    pub fn forget_ended(&mut self, conn: ConnId, id: SubscriptionId) -> bool {
+        let Some(ended) = self.ended.get_mut(&conn) else { return false };
+        let Some(at) = ended.iter().position(|ended| *ended == id) else { return false };
+        ended.remove(at);
+        if ended.is_empty() {
+            self.ended.remove(&conn);
+        }
+        true
+    }
+
+    /// Forgets what has ended of a connection.
+    pub fn forget_all_ended(&mut self, conn: ConnId) {
+        self.ended.remove(&conn);
+    }
+
+    /// Notes that a subscription to a named query is gone.
+    pub fn count_out(&mut self, query: QueryId) {
         let count = self.by_query.get_mut(&query).expect("every subscription was counted");
         *count -= 1;
         if *count == 0 {

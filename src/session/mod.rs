@@ -167,10 +167,17 @@ impl Session {
         (self.subscriptions.len() + self.flight.subscribing()) as u64
     }
 
+    /// Takes a subscription off the list that has ended.
+    ///
+    /// # Panics
+    /// If it is not on the list: the hub agrees with it.
+    pub fn end_subscription(&mut self, id: SubscriptionId) -> Subscription {
+        let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id);
+        self.subscriptions.remove(at.expect("the session's list and the hub agree"))
+    }
+
     /// Takes a subscription off the list, if it is there and watches that kind of thing (P-138).
-    pub fn unsubscribe(&mut self, id: &str, is_query: bool) -> Option<Subscription> {
-        let number = id.strip_prefix("sub-").filter(|digits| !digits.starts_with(['+', '0']))?;
-        let id = SubscriptionId(number.parse().ok()?);
+    pub fn unsubscribe(&mut self, id: SubscriptionId, is_query: bool) -> Option<Subscription> {
         let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id).ok()?;
         let found = self.subscriptions[at];
         (matches!(found.watched, Watched::Query { .. }) == is_query).then(|| self.subscriptions.remove(at))

@@ -64,6 +64,11 @@ impl Subscribers {
     }
 
     /// Everybody, in order.
+    pub(super) fn into_values(self) -> impl Iterator<Item = Subscriber> {
+        self.entries.into_iter().filter(|subscriber| !subscriber.has_left)
+    }
+
+    /// Everybody, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Subscriber> {
         self.entries.iter().filter(|subscriber| !subscriber.has_left)
     }

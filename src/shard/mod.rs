@@ -3,6 +3,7 @@
 //! Everything that changes data goes through `commit.rs`, the one path by which a
 //! change reaches the buckets, the live queries and, later, a journal.
 
+mod admin;
 mod commit;
 mod data;
 mod rules;
@@ -32,6 +33,8 @@ pub struct Shard {
     /// Changes that the live queries of their bucket have not seen yet: none, but while a writer
     /// of the bucket is undecided.
     untold: BTreeMap<BucketId, SmallVec<[Change; 1]>>,
+    /// Buckets that were dropped from here and may still be asked for, by name.
+    dropped: BTreeMap<BucketId, Box<str>>,
     /// Only on the core of facts and events.
     engine: Option<Engine>,
     locks: Locks,
@@ -57,6 +60,8 @@ pub struct Census {
     pub prepared: usize,
     /// Envelopes that wait for locks.
     pub waiting: usize,
+    /// Dropped buckets that somebody may still ask for.
+    pub dropped: usize,
 }
 
 impl Shard {
@@ -66,6 +71,7 @@ impl Shard {
             buckets: BTreeMap::new(),
             live: LiveQueries::new(random.next_u64()),
             untold: BTreeMap::new(),
+            dropped: BTreeMap::new(),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::default(),
             prepared: BTreeMap::new(),
@@ -100,9 +106,15 @@ impl Shard {
 
     /// What is counted of the buckets that live here. O(buckets).
     pub fn figures(&self) -> impl Iterator<Item = (BucketId, BucketFigures)> {
-        self.buckets
-            .iter()
-            .map(|(id, bucket)| (*id, BucketFigures { records: bucket.len() as u64, indexes: 0 }))
+        self.buckets.iter().map(|(id, bucket)| {
+            (
+                *id,
+                BucketFigures {
+                    records: bucket.len() as u64,
+                    indexes: bucket.definition().indexes().len() as u64,
+                },
+            )
+        })
     }
 
     /// What is left.
@@ -113,11 +125,20 @@ impl Shard {
             live_patterns: self.engine.as_ref().map_or(0, Engine::patterns_len),
             prepared: self.prepared.len(),
             waiting: self.waiting.len(),
+            dropped: self.dropped.len(),
         }
     }
 
     fn run(&mut self, request: Request, now: Now, out: &mut Posts) {
         let Request { origin, op } = request;
+        let bucket = match &op {
+            Op::Data { bucket, .. } => Some(*bucket),
+            Op::Subscribe { bound, .. } => Some(bound.bucket),
+            Op::Transaction(_) | Op::Rules(_) => None,
+        };
+        if let Some(fault) = bucket.and_then(|bucket| self.gone(bucket)) {
+            return answer(out, origin, Outcome::Fault(Box::new(fault)));
+        }
         match op {
             Op::Data { bucket, verb } => self.data(origin, bucket, verb, now, out),
             Op::Transaction(steps) => self.transaction(origin, steps, now, out),

@@ -117,11 +117,12 @@ impl Shard {
         let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
             let result = match bucket {
-                Ok(id) => self.step(&mut overlay, id, verb, now),
-                // S-174 [PIN]
-                Err(name) => {
-                    Err(Fault::new(Code::InternalError, format!("Bucket \"{name}\" is not defined")))
-                }
+                Ok(id) => match self.gone(id) {
+                    None => self.step(&mut overlay, id, verb, now),
+                    // S-174 [PIN]
+                    Some(fault) => Err(Fault { code: Code::InternalError, ..fault }),
+                },
+                Err(name) => Err(Fault { code: Code::InternalError, ..Fault::bucket_not_defined(&name) }),
             };
             let result = result.map_err(|fault| (place, fault))?;
             bytes += result.as_bytes().len();

@@ -7,7 +7,8 @@
 use super::{Posts, Shard};
 use crate::base::ids::BucketId;
 use crate::base::time::Now;
-use crate::message::{Key, Op, Origin, Prepare, Question, Read, Request, Step, Target, Verb};
+use crate::message::{Alteration, Key, Op, Origin, Prepare, Question, Read, Request, Step, Target, Verb};
+use crate::store::Bucket;
 use crate::txn::{Intent, Intents};
 use std::collections::{BTreeSet, VecDeque};
 
@@ -28,6 +29,7 @@ struct Waiter {
 enum Envelope {
     Request(Request),
     Prepare(Prepare),
+    Alter(Alteration),
     /// Live queries of a bucket whose changes nobody has been told of yet.
     Refresh(BucketId),
 }
@@ -43,7 +45,7 @@ impl Envelope {
     fn origin(&self) -> Option<Origin> {
         match self {
             Self::Request(request) => Some(request.origin),
-            Self::Prepare(_) | Self::Refresh(_) => None,
+            Self::Prepare(_) | Self::Alter(_) | Self::Refresh(_) => None,
         }
     }
 }
@@ -105,6 +107,17 @@ impl Shard {
         None
     }
 
+    /// The same for a change of a bucket, which nothing else that touches the bucket may
+    /// straddle.
+    pub(super) fn alter_or_wait(&mut self, alteration: Alteration) -> Option<Alteration> {
+        let intents = vec![Intent::Whole(alteration.bucket())];
+        if self.is_free() || !self.is_blocked(&intents, None) {
+            return Some(alteration);
+        }
+        self.waiting.push(Envelope::Alter(alteration), intents);
+        None
+    }
+
     /// Brings the live queries of a bucket up to date when the writers that are undecided now
     /// have been decided. Writers that come later wait for it.
     pub(super) fn refresh_later(&mut self, bucket: BucketId) {
@@ -123,6 +136,7 @@ impl Shard {
             match waiter.envelope {
                 Envelope::Request(request) => self.run(request, now, out),
                 Envelope::Prepare(prepare) => self.run_prepare(prepare, waiter.intents, now, out),
+                Envelope::Alter(alteration) => self.run_alteration(alteration, out),
                 Envelope::Refresh(bucket) => self.refresh(bucket, out),
             }
         }
@@ -149,7 +163,9 @@ impl Shard {
             Verb::Read(Question { read: Read::Get(key), .. }) => (Intent::ReadKey(bucket, key.clone()), None),
             Verb::Update(key, _) | Verb::Delete(key) => (Intent::WriteKey(bucket, key.clone()), None),
             Verb::Insert(data) => {
-                let definition = self.buckets[&bucket].definition();
+                let Some(definition) = self.buckets.get(&bucket).map(Bucket::definition) else {
+                    return std::iter::once(Intent::Append(bucket)).chain(None); // it is gone
+                };
                 let field = &definition.fields()[definition.key_field()];
                 let supplied = data.get(&field.quoted).map(|key| Key::from_slice(key.as_bytes()));
                 let by_default = || field.default.as_deref().filter(|_| field.generated.is_none());

@@ -2,6 +2,7 @@
 
 use super::definition::Definition;
 use super::record::{Key, Record};
+use crate::base::fault::Fault;
 use hashbrown::HashTable;
 use slab::Slab;
 
@@ -48,6 +49,16 @@ impl Bucket {
     /// What the bucket is.
     pub fn definition(&self) -> &Definition {
         &self.definition
+    }
+
+    /// Puts an extended definition in the place of the present one; records and their order stay
+    /// (S-217). O(1).
+    ///
+    /// # Errors
+    /// None yet: unique fields are not enforced.
+    pub fn redefine(&mut self, definition: Definition) -> Result<(), Fault> {
+        self.definition = definition;
+        Ok(())
     }
 
     /// How many records there are.

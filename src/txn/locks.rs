@@ -17,15 +17,24 @@ pub enum Intent {
     Append(BucketId),
     /// Reads the bucket by a predicate or as a whole.
     ReadBucket(BucketId),
+    /// Changes what the bucket is: excludes everything else.
+    Whole(BucketId),
 }
 
 impl Intent {
+    fn bucket(&self) -> BucketId {
+        match self {
+            Self::ReadKey(bucket, _) | Self::WriteKey(bucket, _) => *bucket,
+            Self::Append(bucket) | Self::ReadBucket(bucket) | Self::Whole(bucket) => *bucket,
+        }
+    }
+
     /// Whether it is not to be locked, against all reason.
     fn is_forgotten(&self) -> bool {
         sabotage::is(Sabotage::ReleaseBeforeDecision)
             || match self {
                 Self::ReadKey(..) => sabotage::is(Sabotage::ReadsUnlocked),
-                Self::WriteKey(..) => false,
+                Self::WriteKey(..) | Self::Whole(_) => false,
                 Self::Append(_) => sabotage::is(Sabotage::AppendsUnlocked),
                 Self::ReadBucket(_) => sabotage::is(Sabotage::PredicatesUnlocked),
             }
@@ -45,6 +54,8 @@ struct BucketIntents {
     /// Of any key, appends included.
     writers: u32,
     appends: u32,
+    /// Who excludes everybody.
+    owners: u32,
     keys: BTreeMap<Key, KeyIntents>,
 }
 
@@ -57,17 +68,15 @@ struct KeyIntents {
 impl Intents {
     /// Whether one of them may not run while the other is undecided. O(log intents).
     pub fn exclude(&self, intent: &Intent) -> bool {
-        let held = |bucket| self.buckets.get(bucket);
-        match intent {
-            Intent::ReadBucket(bucket) => held(bucket).is_some_and(|held| held.writers > 0),
-            Intent::Append(bucket) => held(bucket).is_some_and(|held| held.readers > 0 || held.appends > 0),
-            Intent::ReadKey(bucket, key) => {
-                held(bucket).and_then(|held| held.keys.get(key)).is_some_and(|key| key.writers > 0)
+        let Some(held) = self.buckets.get(&intent.bucket()) else { return false };
+        held.owners > 0
+            || match intent {
+                Intent::ReadBucket(_) => held.writers > 0,
+                Intent::Append(_) => held.readers > 0 || held.appends > 0,
+                Intent::ReadKey(_, key) => held.keys.get(key).is_some_and(|key| key.writers > 0),
+                Intent::WriteKey(_, key) => held.readers > 0 || held.keys.contains_key(key),
+                Intent::Whole(_) => true,
             }
-            Intent::WriteKey(bucket, key) => {
-                held(bucket).is_some_and(|held| held.readers > 0 || held.keys.contains_key(key))
-            }
-        }
     }
 
     /// Whether one of them writes to the bucket.
@@ -91,12 +100,12 @@ impl Intents {
     }
 
     fn count(&mut self, intent: &Intent, by: i32) {
-        let (Intent::ReadKey(id, _) | Intent::WriteKey(id, _) | Intent::Append(id) | Intent::ReadBucket(id)) =
-            intent;
-        let bucket = self.buckets.entry(*id).or_default();
+        let id = intent.bucket();
+        let bucket = self.buckets.entry(id).or_default();
         let add = |counter: &mut u32| *counter = counter.checked_add_signed(by).expect("what goes was there");
         match intent {
             Intent::ReadBucket(_) => add(&mut bucket.readers),
+            Intent::Whole(_) => add(&mut bucket.owners),
             Intent::Append(_) => {
                 add(&mut bucket.writers);
                 add(&mut bucket.appends);
@@ -112,8 +121,8 @@ impl Intents {
         {
             bucket.keys.remove(key);
         }
-        if bucket.readers == 0 && bucket.writers == 0 && bucket.keys.is_empty() {
-            self.buckets.remove(id);
+        if bucket.readers == 0 && bucket.writers == 0 && bucket.owners == 0 && bucket.keys.is_empty() {
+            self.buckets.remove(&id);
         }
     }
 }
@@ -164,7 +173,7 @@ mod tests {
         Key::from_slice(text.as_bytes())
     }
 
-    fn every_kind() -> [Intent; 6] {
+    fn every_kind() -> [Intent; 7] {
         let bucket = BucketId(1);
         [
             Intent::ReadKey(bucket, key("a")),
@@ -173,6 +182,7 @@ mod tests {
             Intent::Append(bucket),
             Intent::ReadBucket(bucket),
             Intent::WriteKey(BucketId(2), key("a")),
+            Intent::Whole(bucket),
         ]
     }
 
@@ -180,12 +190,13 @@ mod tests {
     fn what_excludes_what() {
         // Rows: held; columns: wanted; in the order of `every_kind`.
         let expected = [
-            [false, true, false, false, false, false],
-            [true, true, false, false, true, false],
-            [false, false, true, false, true, false],
-            [false, false, false, true, true, false],
-            [false, true, true, true, false, false],
-            [false, false, false, false, false, true],
+            [false, true, false, false, false, false, true],
+            [true, true, false, false, true, false, true],
+            [false, false, true, false, true, false, true],
+            [false, false, false, true, true, false, true],
+            [false, true, true, true, false, false, true],
+            [false, false, false, false, false, true, false],
+            [true, true, true, true, true, false, true],
         ];
         for (held, row) in every_kind().into_iter().zip(expected) {
             let mut intents = Intents::default();

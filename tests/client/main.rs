@@ -13,6 +13,7 @@ mod script;
 #[path = "../sim/shop.rs"]
 mod shop;
 
+mod admin;
 mod auth;
 mod connection;
 mod envelope;
