@@ -4,6 +4,7 @@
 //! `SIM_SEEDS=1000 cargo test --test sim` runs more seeds than the default; a failure names
 //! its seed.
 
+mod admin;
 #[allow(dead_code, reason = "tests/client uses the rest of what they share")]
 mod client;
 #[allow(dead_code, reason = "tests/client uses the rest of what they share")]

@@ -15,7 +15,7 @@ pub(crate) fn assert_nothing_left(cluster: &Cluster) {
     }
 }
 
-fn ask(cluster: &mut Cluster, client: &mut Client, request: &str) -> Value {
+pub(crate) fn ask(cluster: &mut Cluster, client: &mut Client, request: &str) -> Value {
     client.send(cluster, request);
     cluster.settle();
     let mut answers = client.json(cluster);
