@@ -72,7 +72,7 @@ impl Core {
         let Stage::Handshake(handshake) = &mut session.stage else { return None };
         match handshake.receive(bytes, &self.handshake) {
             Progress::Incomplete => None,
-            Progress::Accepted { response, consumed } => {
+            Progress::Accepted { response, consumed, .. } => {
                 session.stage = Stage::Ready;
                 session.is_websocket = true;
                 self.closing.count_websocket();

@@ -1,8 +1,10 @@
 //! The opening handshake: which requests become WebSockets, and what all others are told (P-4…P-14).
 
 use super::http::{self, HEAD_BYTES_MAX, HEADERS_MAX, Status};
+use super::proxy::{self, Preface};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use sha1::{Digest, Sha1};
+use std::net::IpAddr;
 
 /// Appended to the key before hashing (RFC 6455 §1.3).
 const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -28,6 +30,8 @@ pub enum Progress {
         consumed: usize,
         /// The 101 response, to be sent before any frame.
         response: Vec<u8>,
+        /// The value of `X-Forwarded-For`, to be believed of a trusted proxy only (P-3).
+        forwarded_for: Option<Box<[u8]>>,
     },
     /// Well-formed HTTP that does not ask for an upgrade (P-10, K-13).
     ///
@@ -65,6 +69,9 @@ pub fn handshake(received: &[u8], policy: &Policy) -> Progress {
 #[derive(Default)]
 pub struct Handshake {
     received: Vec<u8>,
+    /// Whether a PROXY header may still come.
+    awaits_proxy: bool,
+    source: Option<IpAddr>,
 }
 
 impl Handshake {
@@ -73,12 +80,26 @@ impl Handshake {
         Self::default()
     }
 
+    /// The same for a connection from a trusted proxy, which may send a PROXY header first.
+    pub fn behind_proxy() -> Self {
+        Self { awaits_proxy: true, ..Self::default() }
+    }
+
+    /// Whom the PROXY header named, if there was one.
+    pub fn source(&self) -> Option<IpAddr> {
+        self.source
+    }
+
     /// Judges the next bytes; like [`handshake`] of all bytes so far, but linear in their number.
     ///
     /// `consumed` counts from the start of `bytes`: the head always ends in them, and what follows
     /// is left to the caller, to be decoded where it lies (P-24). Not to be called again once the
     /// answer was not [`Progress::Incomplete`].
     pub fn receive(&mut self, bytes: &[u8], policy: &Policy) -> Progress {
+        // No HTTP request begins like a PROXY header.
+        if self.awaits_proxy && (!self.received.is_empty() || bytes.first() == Some(&b'\r')) {
+            return self.receive_proxy(bytes, policy);
+        }
         if self.received.is_empty() {
             let progress = handshake(bytes, policy);
             if progress == Progress::Incomplete {
@@ -97,6 +118,25 @@ impl Handshake {
             *consumed -= earlier;
         }
         progress
+    }
+
+    /// Takes the PROXY header, and then what follows it.
+    fn receive_proxy(&mut self, bytes: &[u8], policy: &Policy) -> Progress {
+        let earlier = self.received.len();
+        self.received.extend_from_slice(&bytes[..bytes.len().min(proxy::PROXY_BYTES_MAX + 1)]);
+        match proxy::preface(&self.received) {
+            Preface::Incomplete => Progress::Incomplete,
+            Preface::Malformed => refused(Status::BadRequest),
+            Preface::Complete(end, source) => {
+                *self = Self { source, ..Self::default() };
+                let from = end - earlier;
+                let mut progress = self.receive(&bytes[from..], policy);
+                if let Progress::Accepted { consumed, .. } | Progress::Plain { consumed, .. } = &mut progress {
+                    *consumed += from;
+                }
+                progress
+            }
+        }
     }
 }
 
@@ -134,7 +174,11 @@ fn judge_head(head: &[u8], policy: &Policy) -> Progress {
         return plain(head.len(), method, http::path(target), policy);
     }
     match check(method, target, request.headers, policy) {
-        Ok(()) => Progress::Accepted { consumed: head.len(), response: switching(request.headers) },
+        Ok(()) => Progress::Accepted {
+            consumed: head.len(),
+            response: switching(request.headers),
+            forwarded_for: http::value(request.headers, "X-Forwarded-For").map(|value| value.into()),
+        },
         Err(response) => Progress::Rejected { response },
     }
 }

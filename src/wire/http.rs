@@ -98,7 +98,7 @@ pub(super) fn value<'a>(headers: &[httparse::Header<'a>], name: &str) -> Option<
 }
 
 /// The members of a comma-separated list, without the white space around them.
-pub(super) fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+pub(super) fn list(value: &[u8]) -> impl DoubleEndedIterator<Item = &[u8]> {
     value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | [`handshake`] | which upgrade requests are accepted, and the answer to all others |
 //! | [`http`] | just enough HTTP/1.1: end of the head, targets, hosts, status lines |
+//! | [`proxy`] | whom a connection comes from behind a proxy |
 //! | [`frame`] | the 2 to 14 bytes in front of a payload |
 //! | [`mask`] | the XOR that every client frame carries |
 //! | [`decoder`] | received bytes → messages, in place where possible |
@@ -30,6 +31,7 @@ pub mod handshake;
 pub mod http;
 pub mod mask;
 mod partial;
+pub mod proxy;
 mod text;
 mod violation;
 
@@ -41,4 +43,5 @@ pub use decoder::{Decoder, Input, Limits, Message};
 pub use frame::Opcode;
 pub use handshake::{Handshake, Policy, Progress};
 pub use http::Status;
+pub use proxy::TrustedProxies;
 pub use violation::Violation;

@@ -40,7 +40,7 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
         if let Some(greeting) = &mut handshake {
             match greeting.receive(&buffer[..count], &Policy { path: "/".into(), allowed_origins: None }) {
                 Progress::Incomplete => continue,
-                Progress::Accepted { response, consumed } => {
+                Progress::Accepted { response, consumed, .. } => {
                     stream.write_all(&response)?;
                     from = consumed;
                     handshake = None;

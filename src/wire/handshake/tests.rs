@@ -33,7 +33,7 @@ fn answer_under(policy: &Policy, request: &str) -> Option<String> {
     let whole = handshake(request.as_bytes(), policy);
     let response = match whole.clone() {
         Progress::Incomplete => panic!("the request is complete"),
-        Progress::Accepted { consumed, response } | Progress::Plain { consumed, response, .. } => {
+        Progress::Accepted { consumed, response, .. } | Progress::Plain { consumed, response, .. } => {
             assert_eq!(consumed, request.len());
             response
         }
@@ -290,4 +290,36 @@ fn bytes_behind_the_head_are_left_to_the_caller() {
         assert_eq!(&stream[given + consumed..], b"\r\n\r\nframes", "cut at {cut}");
         assert_eq!(machine.received.capacity(), 0, "nothing is kept");
     }
+}
+
+// P-3: a trusted proxy may name its client in front of the head, or in it.
+#[test]
+fn a_proxy_header_may_come_first() {
+    let addresses = ("203.0.113.9:1000".parse().unwrap(), "10.0.0.1:80".parse().unwrap());
+    let addresses: (std::net::SocketAddr, std::net::SocketAddr) = addresses;
+    let version = ppp::v2::Version::Two | ppp::v2::Command::Proxy;
+    let builder = ppp::v2::Builder::with_addresses(version, ppp::v2::Protocol::Stream, addresses);
+    let preface = builder.build().unwrap();
+    let head = request("GET /ws HTTP/1.1", &["X-Forwarded-For: 1.2.3.4"]);
+    let bytes = [&preface, head.as_bytes(), b"next"].concat();
+    for size in [1, 5, preface.len(), bytes.len()] {
+        let mut machine = Handshake::behind_proxy();
+        let mut before = 0;
+        let done = bytes.chunks(size).find_map(|piece| match machine.receive(piece, &policy()) {
+            Progress::Incomplete => {
+                before += piece.len();
+                None
+            }
+            Progress::Accepted { consumed, forwarded_for, .. } => Some((before + consumed, forwarded_for)),
+            other => panic!("{other:?}"),
+        });
+        let expected = (preface.len() + head.len(), Some(b"1.2.3.4"[..].into()));
+        assert_eq!(done, Some(expected), "in pieces of {size}");
+        assert_eq!(machine.source(), Some("203.0.113.9".parse().unwrap()));
+    }
+    let mut untrusted = Handshake::new();
+    assert!(matches!(untrusted.receive(&bytes, &policy()), Progress::Rejected { .. }));
+    let mut plain = Handshake::behind_proxy();
+    assert!(matches!(plain.receive(head.as_bytes(), &policy()), Progress::Accepted { .. }));
+    assert!(matches!(Handshake::behind_proxy().receive(b"\r\nGET", &policy()), Progress::Rejected { .. }));
 }
