@@ -80,6 +80,10 @@ pub(super) struct Flags {
     /// Origins that browsers may come from, separated by commas [default: any]
     #[arg(long, value_name = "LIST")]
     pub(super) allowed_origins: Option<String>,
+    /// Proxies whose word on a client's address counts, by address or network, separated by
+    /// commas [default: none]
+    #[arg(long, value_name = "LIST")]
+    pub(super) trusted_proxies: Option<String>,
     /// Connections that one address may hold [default: unlimited]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) max_connections_per_ip: Option<String>,

@@ -2,7 +2,7 @@
 
 use super::Typed;
 use crate::base::limits::Limits;
-use crate::node::{AuthSettings, BucketDefinition, Placement, QueryDefinition};
+use crate::node::{AuthSettings, BucketDefinition, Placement, QueryDefinition, TrustedProxies};
 
 /// One file, read. `None` = not said there.
 #[derive(Default)]
@@ -19,6 +19,7 @@ pub(super) struct Layer {
     pub(super) rules: Option<bool>,
     pub(super) expose_error_details: Option<bool>,
     pub(super) allowed_origins: Option<Vec<String>>,
+    pub(super) trusted_proxies: Option<TrustedProxies>,
     /// What the file leaves out has its default.
     pub(super) limits: Limits,
     pub(super) persistence: Option<String>,

@@ -6,7 +6,7 @@ use super::json_file::js_number;
 use super::layer::Layer;
 use super::{Config, Failure, Typed, unsupported};
 use crate::base::limits::CORES_MAX;
-use crate::node::Settings;
+use crate::node::{Settings, TrustedProxies};
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use tracing_subscriber::EnvFilter;
@@ -34,6 +34,11 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
     let path = errors.text(flags.path.as_deref(), file.path.as_deref(), "/", path);
     let log = errors.text(flags.log.as_deref(), file.log.as_deref(), "info", log);
     errors.number("--max-connections-per-ip", flags.max_connections_per_ip.as_deref(), 0..=u64::MAX); // P-196
+    let proxies = flags.trusted_proxies.as_deref().map(|list| {
+        let proxies = TrustedProxies::parse(origins(list).iter().map(String::as_str));
+        proxies.map_err(|entry| format!("Invalid --trusted-proxies: {}", not_a_network(&entry)))
+    });
+    let proxies = proxies.and_then(|proxies| errors.take(proxies));
     let payload = errors.number("--max-payload-bytes", flags.max_payload_bytes.as_deref(), 0..=u64::MAX);
     let shards = errors.number("--shards", flags.shards.as_deref(), 1..=CORES_MAX as u64);
     let grace = flags
@@ -61,6 +66,7 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
             name,
             path,
             allowed_origins: flags.allowed_origins.as_deref().map(origins).or(file.allowed_origins),
+            trusted_proxies: proxies.or(file.trusted_proxies).unwrap_or_default(),
             limits,
             expose_error_details: !flags.no_error_details && file.expose_error_details.unwrap_or(true),
             rules: !flags.no_rules && file.rules.unwrap_or(true),
@@ -159,6 +165,11 @@ fn typed_port(text: &str) -> Typed<u16> {
     )]
     let port = number as u16;
     if f64::from(port) == number { Ok(port) } else { Err(js_number(number)) }
+}
+
+/// What is wrong with an entry of `trusted_proxies`.
+pub(super) fn not_a_network(entry: &str) -> String {
+    format!("{entry} (must be an address or a network such as 10.0.0.0/8)")
 }
 
 /// P-188: trimmed; a comma too many adds no origin.

@@ -8,6 +8,7 @@ mod closing;
 mod coordinate;
 mod deliver;
 mod gather;
+mod http;
 mod outbox;
 mod receive;
 mod registrar;
@@ -21,6 +22,7 @@ pub use crate::message::Mail;
 pub use crate::query::Definition as QueryDefinition;
 pub use crate::shard::Census as ShardCensus;
 pub use crate::store::Definition as BucketDefinition;
+pub use crate::wire::TrustedProxies;
 pub use outbox::{Chunk, Outbox, Output};
 pub use settings::{Placement, Settings};
 

@@ -7,7 +7,7 @@ use crate::base::limits::FRAGMENTS_MAX;
 use crate::base::time::Now;
 use crate::protocol;
 use crate::session::{Session, Stage};
-use crate::wire::{self, CloseCode, Input, Limits, Message, Progress};
+use crate::wire::{self, CloseCode, Handshake, Input, Limits, Message, Progress};
 use std::net::IpAddr;
 
 impl Node {
@@ -55,7 +55,11 @@ impl Node {
 impl Core {
     /// A client has connected; nothing is sent before its upgrade request.
     pub(super) fn accept(&mut self, peer: IpAddr, now: Now, out: &mut Outbox) {
-        let (slot, generation) = self.sessions.insert(Session::new(peer));
+        let mut session = Session::new(peer);
+        if self.settings.trusted_proxies.contain(peer) {
+            session.stage = Stage::Handshake(Box::new(Handshake::behind_proxy()));
+        }
+        let (slot, generation) = self.sessions.insert(session);
         let conn = ConnId { slot, generation };
         out.push(Output::Admitted(conn));
         if self.closing.is_forced() {
@@ -72,7 +76,10 @@ impl Core {
         let Stage::Handshake(handshake) = &mut session.stage else { return None };
         match handshake.receive(bytes, &self.handshake) {
             Progress::Incomplete => None,
-            Progress::Accepted { response, consumed, .. } => {
+            Progress::Accepted { response, consumed, forwarded_for } => {
+                let trusted = &self.settings.trusted_proxies;
+                let peer = handshake.source().unwrap_or(session.peer);
+                session.peer = forwarded_for.map_or(peer, |hops| trusted.client(peer, &hops));
                 session.stage = Stage::Ready;
                 session.is_websocket = true;
                 self.closing.count_websocket();
@@ -87,11 +94,12 @@ impl Core {
                 self.frame(conn, out, |out| protocol::welcome(out, now.unix_ms, requires_login));
                 Some(consumed)
             }
-            // Plain HTTP: the default answer, until there is something to serve there (K-13).
-            Progress::Plain { response, .. } | Progress::Rejected { response } => {
-                session.unsent_bytes += response.len() as u64;
-                out.frames(conn).extend_from_slice(&response);
-                self.finish(conn, now, out);
+            Progress::Plain { method, path, response, .. } => {
+                self.plain_http(conn, (&method, &path), response, now, out);
+                None
+            }
+            Progress::Rejected { response } => {
+                self.last_words(conn, &response, now, out);
                 None
             }
         }

@@ -2,6 +2,7 @@
 
 use crate::access;
 use crate::base::limits::Limits;
+use crate::wire::TrustedProxies;
 use crate::{query, store};
 
 /// The same for every core of a server.
@@ -13,6 +14,8 @@ pub struct Settings {
     pub path: String,
     /// Origins that browsers may come from; `None` = any (P-7).
     pub allowed_origins: Option<Vec<String>>,
+    /// Who may say that a client comes from somewhere else (P-3).
+    pub trusted_proxies: TrustedProxies,
     /// What clients may use.
     pub limits: Limits,
     /// Whether errors carry `details` (P-74).
@@ -44,6 +47,7 @@ impl Default for Settings {
             name: "noex-server".into(),
             path: "/".into(),
             allowed_origins: None,
+            trusted_proxies: TrustedProxies::default(),
             limits: Limits::default(),
             expose_error_details: true,
             rules: true,

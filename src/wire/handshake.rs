@@ -131,7 +131,8 @@ impl Handshake {
                 *self = Self { source, ..Self::default() };
                 let from = end - earlier;
                 let mut progress = self.receive(&bytes[from..], policy);
-                if let Progress::Accepted { consumed, .. } | Progress::Plain { consumed, .. } = &mut progress {
+                if let Progress::Accepted { consumed, .. } | Progress::Plain { consumed, .. } = &mut progress
+                {
                     *consumed += from;
                 }
                 progress

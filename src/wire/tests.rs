@@ -161,7 +161,8 @@ fn close(socket: &mut Socket, decoder: &mut Decoder, seed: &mut Seeded) {
 fn our_client_and_our_server_agree() {
     let mut bytes = client::request("localhost", "/ws", "dGhlIHNhbXBsZSBub25jZQ==");
     client::masked_text(&mut bytes, b"early", [1, 2, 3, 4]);
-    let Progress::Accepted { consumed, mut response, .. } = Handshake::new().receive(&bytes, &policy()) else {
+    let Progress::Accepted { consumed, mut response, .. } = Handshake::new().receive(&bytes, &policy())
+    else {
         panic!("our own request is accepted")
     };
     let mut decoder = Decoder::new();

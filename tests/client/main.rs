@@ -17,6 +17,7 @@ mod admin;
 mod auth;
 mod connection;
 mod envelope;
+mod http;
 mod introspection;
 mod routing;
 mod rules;

@@ -4,6 +4,7 @@ use super::super::layer::{Backpressure, Layer};
 use super::super::resolve::{self, PORT_RANGE};
 use super::table::Table;
 use crate::base::limits::{CORES_MAX, Limits};
+use crate::node::TrustedProxies;
 
 /// Reads `[server]`.
 pub(super) fn read(mut table: Table<'_>, layer: &mut Layer) {
@@ -20,7 +21,17 @@ pub(super) fn read(mut table: Table<'_>, layer: &mut Layer) {
     layer.rules = table.boolean("rules");
     layer.expose_error_details = table.boolean("expose_error_details");
     layer.allowed_origins = table.strings("allowed_origins");
+    layer.trusted_proxies = trusted_proxies(&mut table);
     table.finish();
+}
+
+/// Addresses and networks.
+fn trusted_proxies(table: &mut Table<'_>) -> Option<TrustedProxies> {
+    const KEY: &str = "trusted_proxies";
+    let entries = table.strings(KEY)?;
+    TrustedProxies::parse(entries.iter().map(String::as_str))
+        .map_err(|entry| table.complain(KEY, resolve::not_a_network(&entry)))
+        .ok()
 }
 
 /// A string that satisfies a check shared with the command line.
