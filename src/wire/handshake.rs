@@ -97,7 +97,10 @@ impl Handshake {
     /// answer was not [`Progress::Incomplete`].
     pub fn receive(&mut self, bytes: &[u8], policy: &Policy) -> Progress {
         // No HTTP request begins like a PROXY header.
-        if self.awaits_proxy && (!self.received.is_empty() || bytes.first() == Some(&b'\r')) {
+        if self.received.is_empty() && bytes.first().is_some_and(|first| *first != b'\r') {
+            self.awaits_proxy = false;
+        }
+        if self.awaits_proxy {
             return self.receive_proxy(bytes, policy);
         }
         if self.received.is_empty() {
