@@ -221,3 +221,49 @@ fn object(text: &str) -> Result<Filter, Fault> {
 fn not_json(what: &str) -> Fault {
     Fault::new(Code::InternalError, format!("A query's {what} is not JSON of the expected kind"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Builder;
+    use crate::base::fault::Fault;
+    use crate::base::limits::{PLAN_DEPTH_MAX, PLAN_READS_MAX};
+    use crate::query::{Definition, Plan};
+
+    fn text(plan: Plan) -> String {
+        match plan {
+            Plan::Read(leaf) => leaf.bucket.into(),
+            Plan::Array(plans) => format!("[{}]", plans.into_iter().map(text).collect::<String>()),
+            Plan::Object(members) => {
+                let members = members.into_iter().map(|(name, plan)| format!("{name}:{}", text(plan)));
+                format!("{{{}}}", members.collect::<String>())
+            }
+        }
+    }
+
+    #[test]
+    fn plans_are_built_from_reads() {
+        // K-3
+        let q = Builder;
+        let plan = q.object([("a", q.bucket("x").all()), ("b", q.array([q.bucket("y").count()]))]);
+        assert_eq!(text(plan.unwrap()), "{a:xb:[y]}");
+        let bound = Definition::program(move |q, _| q.array([q.bucket("x").all(), q.bucket("y").all()]))
+            .bind(None, |bucket, _| Ok::<_, Fault>(bucket.to_owned()));
+        assert_eq!(bound.unwrap().leaves(), ["x", "y"]);
+    }
+
+    #[test]
+    fn plans_are_bounded() {
+        let q = Builder;
+        let message = |plan: Result<Plan, Fault>| plan.unwrap_err().message;
+        assert_eq!(
+            message(q.object([("a", q.bucket("x").all()), ("a", q.bucket("x").all())])),
+            "A query's result has two members \"a\""
+        );
+        assert_eq!(
+            message(q.array((0..=PLAN_READS_MAX).map(|_| q.bucket("x").all()))),
+            "A query makes at most 256 reads"
+        );
+        let deep = (0..=PLAN_DEPTH_MAX).fold(q.bucket("x").all(), |plan, _| q.array([plan]));
+        assert_eq!(message(deep), "A query's result nests at most 16 levels");
+    }
+}

@@ -104,3 +104,47 @@ fn count(path: &str, value: Raw<'_>) -> Result<u64, Invalid> {
 fn invalid(path: &str, reason: &str) -> Invalid {
     Invalid { path: path.to_owned(), reason: reason.to_owned() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Definition;
+    use crate::base::json::Raw;
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        // S-228
+        for (config, message) in [
+            (r#"{}"#, "bucket: expected non-empty string"),
+            (r#"{"bucket":7}"#, "bucket: expected non-empty string"),
+            (r#"{"bucket":"b","filter":[]}"#, "filter: expected object"),
+            (r#"{"bucket":"b","filter":{"a":{"$x":1}}}"#, "filter.a.$x: unknown operator"),
+            (r#"{"bucket":"b","filter":{"a":{"$x":"{{params.y}}"}}}"#, "filter.a.$x: unknown operator"),
+            (r#"{"bucket":"b","sort":["a"]}"#, "sort: expected object"),
+            (r#"{"bucket":"b","sort":{"a":"up"}}"#, "sort.a: expected \"asc\" or \"desc\""),
+            (r#"{"bucket":"b","limit":-1}"#, "limit: expected integer of at least 0"),
+            (r#"{"bucket":"b","limit":null}"#, "limit: expected integer of at least 0"),
+            (r#"{"bucket":"b","offset":1.5}"#, "offset: expected integer of at least 0"),
+            (r#"{"bucket":"b","fields":["a",1]}"#, "fields: expected array of strings"),
+            (r#"{"bucket":"b","fields":"a"}"#, "fields: expected array of strings"),
+            (r#"{"bucket":"b","aggregate":"count"}"#, "aggregate: expected object"),
+            (
+                r#"{"bucket":"b","aggregate":{"function":"median"}}"#,
+                "aggregate.function: expected one of count, sum, avg, min, max",
+            ),
+            (
+                r#"{"bucket":"b","aggregate":{"function":"sum"}}"#,
+                "aggregate.field: expected non-empty string",
+            ),
+            (
+                r#"{"bucket":"b","aggregate":{"function":"count","groupBy":[]}}"#,
+                "aggregate.groupBy: expected string or array of strings",
+            ),
+            (r#"{"bucket":"b","first":0}"#, "first: expected positive integer"),
+            (r#"{"bucket":"b","first":1,"last":1}"#, "last: only one of first, last and aggregate"),
+            (r#"{"bucket":"b","last":1,"limit":1}"#, "last: goes without sort, offset, limit and fields"),
+        ] {
+            let fault = Definition::parse("q", Raw::trusted(config.as_bytes())).unwrap_err();
+            assert_eq!(fault.message, format!("Invalid query definition \"q\": {message}"), "{config}");
+        }
+    }
+}

@@ -19,6 +19,8 @@ mod connection;
 mod envelope;
 mod http;
 mod introspection;
+mod queries;
+mod reads;
 mod routing;
 mod rules;
 mod setups;

@@ -1,7 +1,7 @@
 //! Canonical JSON text that is trusted: our own, read again without parsing.
 
 use super::Number;
-use memchr::memchr2;
+use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
@@ -80,7 +80,8 @@ impl<'a> Raw<'a> {
         match (self.kind(), other.kind()) {
             (Kind::Number, Kind::Number) => Some(self.as_number()?.compare(other.as_number()?)),
             (Kind::String, Kind::String) => {
-                Some(by_utf16(self.as_str()?.as_bytes(), other.as_str()?.as_bytes()))
+                let (a, b) = (self.unescaped(), other.unescaped());
+                Some(by_utf16(&a, &b))
             }
             _ => None,
         }
@@ -91,6 +92,15 @@ impl<'a> Raw<'a> {
         let inner = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
         let text = std::str::from_utf8(inner).expect("canonical text is UTF-8");
         Some(if inner.contains(&b'\\') { Cow::Owned(unescape(text)) } else { Cow::Borrowed(text) })
+    }
+
+    /// The bytes of a string without its quotes and escapes.
+    fn unescaped(self) -> Cow<'a, [u8]> {
+        let inner = &self.0[1..self.0.len() - 1];
+        match memchr(b'\\', inner) {
+            None => Cow::Borrowed(inner),
+            Some(_) => Cow::Owned(self.display().into_owned().into_bytes()),
+        }
     }
 
     /// The text that JavaScript's string conversion gives, for messages (S-7).

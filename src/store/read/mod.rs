@@ -6,6 +6,8 @@ mod aggregate;
 mod group;
 mod position;
 mod select;
+#[cfg(test)]
+mod tests;
 
 pub use aggregate::{Aggregate, Function};
 pub use group::Group;

@@ -1,7 +1,7 @@
 //! Sorting, cutting out and projecting (02 §12).
 
 use super::{as_count, matching, write_records};
-use crate::base::json::{Kind, Raw, SEARCHES_MAX, Table};
+use crate::base::json::{Kind, Number, Raw, SEARCHES_MAX, Table};
 use crate::store::column::Column;
 use crate::store::{Definition, Filter, Record, View};
 use smallvec::SmallVec;
@@ -93,7 +93,7 @@ struct Order<'a> {
 /// A record, its values of the sort keys, and its place in bucket order, which decides between
 /// equals.
 struct Ranked<'a> {
-    values: SmallVec<[Option<Raw<'a>>; 2]>,
+    values: SmallVec<[Sortable<'a>; 2]>,
     place: usize,
     record: &'a Record,
 }
@@ -112,7 +112,7 @@ impl<'k> Order<'k> {
         let kept_max = wanted.max(KEPT_MIN).saturating_mul(2);
         let mut kept: Vec<Ranked<'a>> = Vec::new();
         for (place, record) in records.enumerate() {
-            let values = self.keys.iter().map(|(column, _)| present(column.of(record)));
+            let values = self.keys.iter().map(|(column, _)| Sortable::new(column.of(record)));
             kept.push(Ranked { values: values.collect(), place, record });
             if kept.len() == kept_max {
                 self.cut(&mut kept, wanted);
@@ -131,38 +131,57 @@ impl<'k> Order<'k> {
     }
 
     fn compare(&self, a: &Ranked<'_>, b: &Ranked<'_>) -> Ordering {
-        let values = a.values.iter().zip(&b.values).zip(&self.keys);
-        let unequal = values.map(|((a, b), (_, descending))| compare(*a, *b, *descending));
-        unequal.into_iter().find(|order| order.is_ne()).unwrap_or_else(|| a.place.cmp(&b.place))
+        let mut values = a.values.iter().zip(&b.values).zip(&self.keys);
+        let unequal = values.find_map(|((a, b), (_, descending))| {
+            let order = a.compare(*b, *descending);
+            order.is_ne().then_some(order)
+        });
+        unequal.unwrap_or_else(|| a.place.cmp(&b.place))
     }
 }
 
-/// Null counts as missing when sorting (S-237).
-fn present(value: Option<Raw<'_>>) -> Option<Raw<'_>> {
-    value.filter(|value| value.kind() != Kind::Null)
+/// A value as sorting sees it. Values of different types stand in this order (S-237).
+#[derive(Clone, Copy)]
+enum Sortable<'a> {
+    Boolean(bool),
+    Number(Number),
+    Text(Raw<'a>),
+    /// Arrays and objects; none precedes another.
+    Compound,
+    /// Missing or null: last in both directions.
+    Absent,
 }
 
-fn compare(a: Option<Raw<'_>>, b: Option<Raw<'_>>, descending: bool) -> Ordering {
-    match (a, b) {
-        (Some(a), Some(b)) => {
-            let order = compare_values(a, b);
-            if descending { order.reverse() } else { order }
+impl<'a> Sortable<'a> {
+    fn new(value: Option<Raw<'a>>) -> Self {
+        let Some(value) = value else { return Self::Absent };
+        match value.kind() {
+            Kind::Null => Self::Absent,
+            Kind::Boolean => Self::Boolean(value.as_bytes() == b"true"),
+            Kind::Number => Self::Number(value.as_number().expect("a number")),
+            Kind::String => Self::Text(value),
+            Kind::Array | Kind::Object => Self::Compound,
         }
-        _ => a.is_none().cmp(&b.is_none()),
     }
-}
 
-/// Values of different types stand in the order booleans, numbers, strings, arrays and objects;
-/// of the last two none precedes another.
-fn compare_values(a: Raw<'_>, b: Raw<'_>) -> Ordering {
-    let rank = |value: Raw<'_>| match value.kind() {
-        Kind::Null | Kind::Boolean => 0,
-        Kind::Number => 1,
-        Kind::String => 2,
-        Kind::Array | Kind::Object => 3,
-    };
-    rank(a).cmp(&rank(b)).then_with(|| match (a.kind(), b.kind()) {
-        (Kind::Boolean, Kind::Boolean) => a.as_bytes().cmp(b.as_bytes()), // "false" < "true"
-        _ => a.compare(b).unwrap_or(Ordering::Equal),
-    })
+    fn compare(self, other: Self, descending: bool) -> Ordering {
+        let order = match (self, other) {
+            (Self::Absent, _) | (_, Self::Absent) => return self.rank().cmp(&other.rank()),
+            (Self::Boolean(a), Self::Boolean(b)) => a.cmp(&b),
+            (Self::Number(a), Self::Number(b)) => a.compare(b),
+            (Self::Text(a), Self::Text(b)) => a.compare(b).expect("both are strings"),
+            _ => self.rank().cmp(&other.rank()),
+        };
+        if descending { order.reverse() } else { order }
+    }
+
+    fn rank(self) -> u8 {
+        match self {
+            Self::Boolean(_) => 0,
+            Self::Number(_) => 1,
+            Self::Text(_) => 2,
+            Self::Compound => 3,
+            Self::Absent => 4,
+        }
+    }
 }
