@@ -89,6 +89,17 @@ pub const DEFINITION_BYTES_MAX: usize = 256 * 1024;
 /// Nesting of `properties` and `items` in a schema, levels (appendix A.2); validation recurses.
 pub const SCHEMA_DEPTH_MAX: usize = 10;
 
+/// UTF-16 code units of one `pattern`. Its program is as long as its source.
+pub const PATTERN_UNITS_MAX: usize = 16_384;
+
+/// Nesting of groups in a `pattern`, levels; reading it recurses.
+pub const PATTERN_DEPTH_MAX: usize = 64;
+
+/// Steps that matching patterns may take for one record, all its strings together; what has not
+/// matched by then does not match. Enough for any honest pattern on a text of 1 MiB, and at most
+/// about 20 ms of a core for a catastrophic one.
+pub const PATTERN_STEPS_MAX: u64 = 2_000_000;
+
 /// Bytes of the issues of one record, above which further ones are left out. An array of a
 /// hundred thousand wrong elements would otherwise be answered with as many sentences.
 pub const ISSUE_BYTES_MAX: usize = 256 * 1024;

@@ -10,6 +10,7 @@ mod definition;
 mod filter;
 mod format;
 mod overlay;
+mod pattern;
 mod prepare;
 mod read;
 mod record;

@@ -4,7 +4,7 @@ use super::definition::{Definition, Field, Rules, Schema};
 use super::record::EXPIRES_AT;
 use crate::base::fault::Fault;
 use crate::base::json::{self, Kind, Number, Raw};
-use crate::base::limits::ISSUE_BYTES_MAX;
+use crate::base::limits::{ISSUE_BYTES_MAX, PATTERN_STEPS_MAX};
 use smallvec::{SmallVec, smallvec};
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub(super) fn record<'v>(
     value: impl Fn(usize) -> Option<Raw<'v>>,
     expires_at: Option<Raw<'_>>,
 ) -> Result<(), Fault> {
-    let mut issues = Issues::default();
+    let mut issues = Issues { list: Vec::new(), bytes: 0, steps: PATTERN_STEPS_MAX };
     for (number, field) in definition.fields().iter().enumerate() {
         let path = Path { parent: None, step: Step::Name(&field.name) };
         let value = value(number);
@@ -39,10 +39,11 @@ struct Issue {
     code: &'static str,
 }
 
-#[derive(Default)]
 struct Issues {
     list: Vec<Issue>,
     bytes: usize,
+    /// What matching patterns may still cost.
+    steps: u64,
 }
 
 impl Issues {
@@ -116,6 +117,11 @@ impl Issues {
         if let Some(max) = rules.max_length.as_ref().filter(|max| utf16_len(text).compare(max.value).is_gt())
         {
             self.add(path, "maxLength", || format!("Maximum length is {}", max.shown));
+        }
+        if let Some(pattern) = &rules.pattern
+            && !pattern.is_match(text, &mut self.steps)
+        {
+            self.add(path, "pattern", || format!("Value must match pattern \"{}\"", pattern.source()));
         }
         if let Some(format) = rules.format.filter(|format| !format.accepts(text)) {
             self.add(path, "format", || format!("Invalid {} format", format.as_str()));

@@ -6,6 +6,7 @@ use super::schema::Schema;
 use crate::base::json::{Kind, Number, Raw};
 use crate::base::limits::SCHEMA_DEPTH_MAX;
 use crate::store::format::Format;
+use crate::store::pattern::Pattern;
 use std::collections::HashSet;
 
 /// The constraints of one field.
@@ -14,6 +15,7 @@ pub(in crate::store) struct Rules {
     pub(in crate::store) one_of: Option<OneOf>,
     pub(in crate::store) min_length: Option<Bound>,
     pub(in crate::store) max_length: Option<Bound>,
+    pub(in crate::store) pattern: Option<Pattern>,
     pub(in crate::store) format: Option<Format>,
     pub(in crate::store) min: Option<Bound>,
     pub(in crate::store) max: Option<Bound>,
@@ -55,7 +57,7 @@ impl Rules {
             "enum" => self.one_of = Some(OneOf::parse(value)?),
             "minLength" => self.min_length = Some(Bound::parse(value)?),
             "maxLength" => self.max_length = Some(Bound::parse(value)?),
-            "pattern" => return Err(Wrong::new("", "not supported by this version")),
+            "pattern" => self.pattern = Some(pattern(value)?),
             "format" => self.format = Some(format(value)?),
             "min" => self.min = Some(Bound::parse(value)?),
             "max" => self.max = Some(Bound::parse(value)?),
@@ -71,10 +73,11 @@ impl Rules {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let Self { one_of, min_length, max_length, format, min, max, properties, items } = self;
+        let Self { one_of, min_length, max_length, pattern, format, min, max, properties, items } = self;
         let bounds = [min_length, max_length, min, max];
         one_of.is_none()
             && bounds.iter().all(|bound| bound.is_none())
+            && pattern.is_none()
             && format.is_none()
             && properties.is_none()
             && items.is_none()
@@ -131,6 +134,11 @@ impl OneOf {
         let shown: Vec<_> = Raw::trusted(&self.json).elements().map(Raw::display).collect();
         shown.join(", ")
     }
+}
+
+fn pattern(value: Raw<'_>) -> Result<Pattern, Wrong> {
+    let source = value.as_str().ok_or_else(|| Wrong::new("", "expected string"))?;
+    Pattern::parse(&source).map_err(|why| Wrong::new("", format!("invalid regular expression: {why}")))
 }
 
 fn format(value: Raw<'_>) -> Result<Format, Wrong> {
