@@ -23,6 +23,7 @@ mod queries;
 mod reads;
 mod routing;
 mod rules;
+mod schema;
 mod setups;
 mod store;
 mod subscriptions;

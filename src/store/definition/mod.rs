@@ -9,7 +9,7 @@ pub use field::{Field, FieldType, Generated};
 pub(super) use rules::Rules;
 pub(super) use schema::Schema;
 
-use super::record::META_NAMES;
+use super::record::{EXPIRES_AT, META_NAMES};
 use super::ttl;
 use crate::base::fault::Fault;
 use crate::base::json::{Kind, Number, Raw};
@@ -142,6 +142,9 @@ impl<'a> Parts<'a> {
         if let Some(field) = schema.fields().iter().find(|field| META_NAMES.contains(&&*field.quoted)) {
             return Err(Wrong::new(&field.name, "reserved for metadata").under("schema"));
         }
+        if schema.fields().iter().any(|field| *field.quoted == *EXPIRES_AT && field.generated.is_some()) {
+            return Err(Wrong::new("schema._expiresAt.generated", "the bucket's ttl makes it"));
+        }
         let indexed = names(json.get(b"\"indexes\"")).map_err(|wrong| wrong.under("indexes"))?;
         Ok(Self {
             key,
@@ -223,61 +226,4 @@ impl Wrong {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Definition, FieldType, Generated};
-    use crate::base::json::Raw;
-
-    fn parse(json: &str) -> Result<Definition, String> {
-        Definition::parse("b", Raw::trusted(json.as_bytes())).map_err(|fault| fault.message)
-    }
-
-    #[test]
-    fn a_definition_is_read() {
-        let json = r#"{"key":"id","schema":{"id":{"type":"string","generated":"uuid"},"n":{"type":"number","default":0,"required":true,"note":1}}}"#;
-        let definition = parse(json).unwrap();
-        assert_eq!((definition.name(), definition.key_field()), ("b", 0));
-        let [id, n] = definition.fields() else { panic!("two fields") };
-        assert_eq!((&*id.name, id.generated, id.required), ("id", Some(Generated::Uuid), false));
-        assert_eq!(
-            (n.field_type, n.required, n.default.as_deref()),
-            (FieldType::Number, true, Some(&b"0"[..]))
-        );
-        assert_eq!(definition.field_number(b"\"n\""), Some(1));
-        assert_eq!(definition.field_number(b"\"x\""), None);
-    }
-
-    #[test]
-    fn what_is_wrong_is_named() {
-        // S-21, S-24
-        for (json, message) in [
-            ("{}", "Invalid definition for bucket \"b\": key: expected non-empty string"),
-            (r#"{"key":"k","schema":[]}"#, "Invalid definition for bucket \"b\": schema: expected object"),
-            (r#"{"key":"k","schema":{}}"#, "Key field \"k\" does not exist in schema for bucket \"b\""),
-            (
-                r#"{"key":"k","schema":{"k":{"type":"text"}}}"#,
-                "Invalid definition for bucket \"b\": schema.k.type: expected one of string, number, boolean, object, array, date",
-            ),
-            (
-                r#"{"key":"k","schema":{"k":1}}"#,
-                "Invalid definition for bucket \"b\": schema.k: expected object",
-            ),
-            (
-                r#"{"key":"k","schema":{"k":{"type":"string","generated":"x"}}}"#,
-                "Invalid definition for bucket \"b\": schema.k.generated: expected one of uuid, cuid, autoincrement, timestamp",
-            ),
-            (
-                r#"{"key":"k","schema":{"k":{"type":"string"},"_version":{"type":"number"}}}"#,
-                "Invalid definition for bucket \"b\": schema._version: reserved for metadata",
-            ),
-        ] {
-            assert_eq!(parse(json).unwrap_err(), message);
-        }
-    }
-
-    #[test]
-    fn large_schemas_are_found_by_table() {
-        let fields: Vec<_> = (0..40).map(|n| format!("\"f{n}\":{{\"type\":\"string\"}}")).collect();
-        let definition = parse(&format!("{{\"key\":\"f7\",\"schema\":{{{}}}}}", fields.join(","))).unwrap();
-        assert_eq!((definition.key_field(), definition.field_number(b"\"f39\"")), (7, Some(39)));
-    }
-}
+mod tests;
