@@ -108,6 +108,16 @@ impl Machine<'_> {
                 Some((next, at))
             }
             Instruction::Jump(to) => Some((*to, at)),
+            Instruction::BackReference { group, back } => {
+                self.back_reference(*group, *back, at).map(|at| (next, at))
+            }
+            _ => self.repeat(instruction, next, at),
+        }
+    }
+
+    /// The same for what makes up a repetition.
+    fn repeat(&mut self, instruction: &Instruction, next: usize, at: usize) -> Option<(usize, usize)> {
+        match instruction {
             Instruction::Zero(counter) => {
                 self.set(*counter, 0);
                 Some((next, at))
@@ -138,10 +148,7 @@ impl Machine<'_> {
                 let took_nothing = self.registers[counter + 1] == at;
                 (!took_nothing || self.registers[*counter] <= *min).then_some((*head, at))
             }
-            Instruction::BackReference { group, back } => {
-                self.back_reference(*group, *back, at).map(|at| (next, at))
-            }
-            Instruction::Accept | Instruction::Look { .. } => unreachable!("these end or begin a run"),
+            _ => unreachable!("look-arounds and the end are the run's own"),
         }
     }
 
