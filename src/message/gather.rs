@@ -9,6 +9,10 @@ pub enum Survey {
     StoreStats,
     /// `store.listQueries` (S-231).
     Queries,
+    /// Whether everything committed so far has been told to all who watch it (S-207).
+    Settle,
+    /// Nothing: what was sent before the question has arrived when it is answered.
+    Flush,
 }
 
 /// One core's part of the answer.
@@ -18,6 +22,10 @@ pub enum Share {
     Store(StoreShare),
     /// Of [`Survey::Queries`]: active subscriptions of its connections, by query.
     Queries(Vec<(QueryId, u64)>),
+    /// Of [`Survey::Settle`]: whether it has.
+    Settled(bool),
+    /// Of [`Survey::Flush`].
+    Flushed,
 }
 
 /// What one core knows of the store.

@@ -1,6 +1,6 @@
 //! Questions that every core answers a share of, as the asking core runs them.
 //!
-//! A question needs a variant of [`Survey`] and of [`Share`], an arm in [`Core::share`]
+//! A question needs a variant of [`Survey`] and of [`Share`], an arm in [`Core::asked`]
 //! (what one core knows) and one in [`Core::join`] (what the shares of all cores amount to).
 
 use super::Core;
@@ -18,11 +18,18 @@ pub(super) struct Gatherings {
 }
 
 struct Gathering {
-    conn: ConnId,
+    asker: Asker,
     question: Survey,
     /// In core order.
     shares: Vec<Option<Share>>,
     missing: usize,
+}
+
+/// Who has asked.
+enum Asker {
+    Conn(ConnId),
+    /// A core that settles: its number for that, and whether nothing was kept back here.
+    Core(CoreId, u64, bool),
 }
 
 impl Gatherings {
@@ -34,11 +41,15 @@ impl Gatherings {
 impl Core {
     /// Asks every core, this one included. The connection is answered when the last has told.
     pub(super) fn gather(&mut self, conn: ConnId, question: Survey, out: &mut Outbox) {
+        self.ask_all(Asker::Conn(conn), question, out);
+    }
+
+    fn ask_all(&mut self, asker: Asker, question: Survey, out: &mut Outbox) {
         let cores = self.catalog.cores();
         let shares: Vec<Option<Share>> = (0..cores).map(|_| None).collect();
         self.gatherings.last += 1;
         let number = self.gatherings.last;
-        let gathering = Gathering { conn, question, missing: shares.len(), shares };
+        let gathering = Gathering { asker, question, missing: shares.len(), shares };
         self.gatherings.running.insert(number, gathering);
         for core in 0..cores {
             self.post(CoreId(core), Mail::Ask { number, question }, out);
@@ -47,7 +58,17 @@ impl Core {
 
     /// Answers another core's question, or one of this core.
     pub(super) fn asked(&mut self, from: CoreId, number: u64, question: Survey, out: &mut Outbox) {
-        let share = self.share(question);
+        let share = match question {
+            Survey::StoreStats => Share::Store(self.store_share()),
+            Survey::Queries => Share::Queries(self.hub.by_query().collect()),
+            Survey::Flush => Share::Flushed,
+            // Its pushes are behind nothing but mail: when a question sent after them is answered,
+            // they are with the connections.
+            Survey::Settle => {
+                let asker = Asker::Core(from, number, self.shard.is_settled());
+                return self.ask_all(asker, Survey::Flush, out);
+            }
+        };
         self.post(from, Mail::Tell { number, share }, out);
     }
 
@@ -60,19 +81,18 @@ impl Core {
         if gathering.missing > 0 {
             return;
         }
-        let Gathering { conn, question, shares, .. } =
+        let Gathering { asker, question, shares, .. } =
             self.gatherings.running.remove(&number).expect("just seen");
         let shares = shares.into_iter().flatten().collect();
+        let conn = match asker {
+            Asker::Conn(conn) => conn,
+            Asker::Core(core, number, is_settled) => {
+                let share = Share::Settled(is_settled);
+                return self.post(core, Mail::Tell { number, share }, out);
+            }
+        };
         let outcome = Outcome::Data(Json::Text(self.join(question, shares)));
         self.answer(self.id, Answer { conn, outcome }, out);
-    }
-
-    /// What this core has to say.
-    fn share(&self, question: Survey) -> Share {
-        match question {
-            Survey::StoreStats => Share::Store(self.store_share()),
-            Survey::Queries => Share::Queries(self.hub.by_query().collect()),
-        }
     }
 
     /// The answer's `data`, from the shares of all cores in core order.
@@ -82,6 +102,11 @@ impl Core {
                 let of_store = |share| if let Share::Store(share) = share { Some(share) } else { None };
                 self.store_stats(shares.into_iter().filter_map(of_store))
             }
+            Survey::Settle => {
+                let is_settled = !shares.iter().any(|share| matches!(share, Share::Settled(false)));
+                is_settled.to_string().into_bytes()
+            }
+            Survey::Flush => Vec::new(),
             Survey::Queries => {
                 let of_queries = |share| if let Share::Queries(share) = share { Some(share) } else { None };
                 self.queries(shares.into_iter().filter_map(of_queries))

@@ -7,6 +7,7 @@ mod answer;
 mod closing;
 mod coordinate;
 mod deliver;
+mod embedded;
 mod gather;
 mod http;
 mod outbox;
@@ -23,6 +24,7 @@ pub use crate::query::Definition as QueryDefinition;
 pub use crate::shard::Census as ShardCensus;
 pub use crate::store::Definition as BucketDefinition;
 pub use crate::wire::TrustedProxies;
+pub use embedded::{Call, Reply};
 pub use outbox::{Chunk, Outbox, Output};
 pub use settings::{Placement, Settings};
 
@@ -63,6 +65,8 @@ pub enum Input<'a> {
     Closed(ConnId),
     /// Mail from another core, in the order in which that core posted it.
     Posted(CoreId, Mail),
+    /// A request of the embedding program. The number comes back with the [`Output::Reply`].
+    Call(u32, Call<'a>),
     /// Time has passed.
     Tick,
     /// Stop serving; clients get this long to leave on their own, milliseconds (P-170).
@@ -177,6 +181,7 @@ impl Node {
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
+            Input::Call(number, call) => self.call(number, call, out),
             Input::Tick => self.core.tick(now, out),
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }

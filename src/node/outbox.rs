@@ -1,5 +1,6 @@
 //! What a core wants from the world, in order.
 
+use super::embedded::Reply;
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId};
 use crate::message::Mail;
@@ -24,6 +25,8 @@ pub enum Output {
     Post(CoreId, Mail),
     /// Call with `Tick` at this monotonic time at the latest, milliseconds.
     WakeAt(u64),
+    /// The answer to the embedding program's request of that number.
+    Reply(u32, Reply),
     /// After a shutdown: the last connection is gone.
     Stopped,
 }

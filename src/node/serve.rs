@@ -2,7 +2,7 @@
 
 use super::outbox::{Outbox, Output};
 use super::{Core, Node};
-use crate::access::{Denied, Subject};
+use crate::access::{Authorized, Denied, Subject};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{ConnId, SubscriptionId};
 use crate::base::json::Number;
@@ -157,16 +157,24 @@ impl Core {
         let subject =
             Subject { operation: envelope.name, tier: envelope.operation.and_then(Operation::tier) };
         let authorized = self.gate.admit(session.identity.as_deref(), subject, now.unix_ms, *envelope)?;
-        let refused = Denied::Refused;
-        self.check_namespace(envelope.name).map_err(refused)?;
-        let operation = envelope.operation.ok_or_else(|| refused(protocol::unknown(envelope.name)))?;
+        self.plan_authorized(authorized, session.subscription_count()).map_err(Denied::Refused)
+    }
+
+    /// The same for a request that has passed the gate, of somebody with so many subscriptions.
+    pub(super) fn plan_authorized<'t>(
+        &self,
+        request: Authorized<Envelope<'_, 't>>,
+        subscriptions: u64,
+    ) -> Result<Plan<'t>, Fault> {
+        let Envelope { name, operation, .. } = *request.request();
+        self.check_namespace(name)?;
+        let operation = operation.ok_or_else(|| protocol::unknown(name))?;
         if matches!(operation, Operation::StoreSubscribe | Operation::RulesSubscribe) {
-            self.check_subscription_limits(session.subscription_count()).map_err(refused)?;
+            self.check_subscription_limits(subscriptions)?;
         }
-        authorized
+        request
             .try_map(|envelope| protocol::decode(operation, &envelope))
             .and_then(|call| router::plan(&self.catalog, self.id, call))
-            .map_err(refused)
     }
 
     /// P-62: a namespace that is not configured says so whatever the name is.
@@ -346,7 +354,8 @@ impl Core {
     }
 }
 
-fn due(op: &Op) -> Due {
+/// What the answer to a request brings.
+pub(super) fn due(op: &Op) -> Due {
     match op {
         Op::Subscribe { .. } | Op::Rules(RulesCall::Subscribe(_)) => Due::Subscription,
         _ => Due::Data,

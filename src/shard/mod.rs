@@ -104,6 +104,11 @@ impl Shard {
         }
     }
 
+    /// Whether everybody who watches has been told of all that was committed.
+    pub fn is_settled(&self) -> bool {
+        self.untold.is_empty()
+    }
+
     /// What is counted of the buckets that live here. O(buckets).
     pub fn figures(&self) -> impl Iterator<Item = (BucketId, BucketFigures)> {
         self.buckets.iter().map(|(id, bucket)| {

@@ -11,9 +11,10 @@ use super::signal::Signal;
 use super::stream::Stream;
 use super::sys;
 use crate::base::ids::{ConnId, CoreId};
-use crate::node::{Chunk, Input, Node, Outbox, Output};
+use crate::node::{Call, Chunk, Input, Node, Outbox, Output, Reply};
 use crossbeam_channel::Sender;
 use monoio::net::{TcpListener, TcpStream};
+use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -65,6 +66,8 @@ pub(super) struct CoreLoop {
     scratch: RefCell<Box<[u8]>>,
     /// Readable at any time: awaiting it lets everything else on the ring have its turn.
     always_ready: TcpStream,
+    /// Where answers to the embedding program go, by number.
+    calls: RefCell<Slab<Sender<Reply>>>,
     /// When the node wants a tick, monotonic milliseconds.
     wake_at: Cell<Option<u64>>,
     timer: Signal,
@@ -114,6 +117,7 @@ impl CoreLoop {
             clock: Clock::new(),
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             always_ready: event_stream(1)?,
+            calls: RefCell::default(),
             wake_at: Cell::new(None),
             timer: Signal::default(),
             is_stopping: Cell::new(false),
@@ -204,6 +208,11 @@ impl CoreLoop {
                     self.timer.raise();
                 }
             }
+            Output::Reply(number, reply) => {
+                let answer = self.calls.borrow_mut().remove(number as usize);
+                // Nobody listens any more if the program's thread is gone.
+                let _ = answer.send(reply);
+            }
             Output::Stopped => {
                 // Nobody listens only if the server has been dropped meanwhile.
                 let _ = self.stopped.send(self.id);
@@ -249,6 +258,20 @@ impl CoreLoop {
         sys::shutdown(listener, libc::SHUT_RDWR);
     }
 
+    /// A request of the embedding program.
+    fn call(&self, request: Option<Vec<u8>>, answer: Sender<Reply>) {
+        let number = {
+            let mut calls = self.calls.borrow_mut();
+            let entry = calls.vacant_entry();
+            let number = u32::try_from(entry.key()).expect("fewer than 2^32 calls at once");
+            entry.insert(answer);
+            number
+        };
+        let mut request = request;
+        let call = request.as_deref_mut().map_or(Call::Settle, Call::Request);
+        self.drive(Input::Call(number, call));
+    }
+
     async fn read_mail(&self, inbox: &Inbox, listener: &TcpListener) {
         // Counts over sleeps: a sender that is just as fast would never let this task sleep.
         let mut handled = 0_usize;
@@ -256,6 +279,7 @@ impl CoreLoop {
             while let Some(parcel) = inbox.next() {
                 match parcel {
                     Parcel::Mail(from, mail) => drop(self.drive(Input::Posted(from, mail))),
+                    Parcel::Call(request, answer) => self.call(request, answer),
                     Parcel::Shutdown(grace_period_ms) => {
                         self.stop_accepting(listener);
                         self.drive(Input::Shutdown(grace_period_ms));

@@ -10,7 +10,7 @@
 use super::sys;
 use crate::base::ids::CoreId;
 use crate::base::limits::INBOX_MESSAGES_MAX;
-use crate::node::Mail;
+use crate::node::{Mail, Reply};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use monoio::net::TcpStream;
 use std::cell::{Cell, RefCell};
@@ -21,13 +21,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering, fence};
 
 /// What arrives in a core's inbox.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly every parcel is mail; boxing it would cost an allocation each"
-)]
 pub(super) enum Parcel {
     /// From another core.
     Mail(CoreId, Mail),
+    /// From the embedding program: a request, or `None` to settle; and where the answer goes.
+    Call(Option<Vec<u8>>, Sender<Reply>),
     /// From the server: stop serving, with this grace period in milliseconds.
     Shutdown(u64),
     /// From the server: everybody has stopped; leave the thread.

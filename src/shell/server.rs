@@ -4,9 +4,10 @@ use super::core_loop::{self, Start};
 use super::mesh::{Address, Mailbox, Outgoing, Parcel, mesh};
 use super::{listener, runtime, sys};
 use crate::base::counters::Counters;
+use crate::base::fault::{Code, Fault};
 use crate::base::ids::CoreId;
-use crate::node::{Node, Settings};
-use crossbeam_channel::{Receiver, Sender, unbounded};
+use crate::node::{Node, Reply, Settings};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,6 +100,35 @@ impl Server {
     /// Where the server listens, with the real port (P-2).
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Does what a client could ask for in one request, past authentication, and returns the
+    /// result's `data` (S-208). `request` is as on the wire, `id` included. Waits for the answer.
+    ///
+    /// Requests that concern a connection, subscriptions among them, are refused.
+    ///
+    /// # Errors
+    /// Those of the operation, as a client would see them (S-209).
+    pub fn request(&self, request: &str) -> Result<String, Fault> {
+        let data = self.call(Some(request.as_bytes().to_vec()))?;
+        Ok(String::from_utf8(data).expect("JSON is UTF-8"))
+    }
+
+    /// Returns when every change committed before the call has been told to all who watch it:
+    /// each push is with its connection, whether or not the network has taken it (S-207).
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn settle(&self) -> Result<(), Fault> {
+        while self.call(None)? != b"true" {}
+        Ok(())
+    }
+
+    fn call(&self, request: Option<Vec<u8>>) -> Reply {
+        let (answer, answered) = bounded(1);
+        self.cores[0].send(Parcel::Call(request, answer));
+        let over = |_| Err(Fault::new(Code::InternalError, "The server has stopped"));
+        answered.recv().unwrap_or_else(over)
     }
 
     /// Stops the server (P-170): no new connections; clients are told and get the grace period

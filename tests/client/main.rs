@@ -16,6 +16,7 @@ mod shop;
 mod admin;
 mod auth;
 mod connection;
+mod embedded;
 mod envelope;
 mod http;
 mod introspection;

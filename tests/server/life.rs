@@ -3,6 +3,7 @@
 use crate::client::Client;
 use crate::raw::{Raw, UPGRADE};
 use crate::{Running, shop};
+use noex_server::base::fault::Code;
 use noex_server::shell::{Options, Server};
 use std::thread;
 
@@ -53,4 +54,26 @@ fn a_stop_does_not_wait_for_clients_that_do_not_answer() {
     Client::connect(server.address()).leave();
     server.stop(0);
     drop((silent, deaf));
+}
+
+#[test]
+fn the_program_around_the_server_asks_too() {
+    // S-207, S-208, S-209
+    let running = Running::start(&shop::open(2), 2);
+    let server = running.server();
+    let define = r#"{"id":1,"type":"store.defineBucket","name":"x","config":{"key":"k","schema":{"k":{"type":"string"}}}}"#;
+    assert_eq!(server.request(define).as_deref(), Ok(r#"{"name":"x","created":true}"#));
+    let again = server.request(define).expect_err("S-23");
+    assert_eq!((again.code, again.message.as_str()), (Code::AlreadyExists, "Bucket \"x\" already exists"));
+    assert_eq!(server.settle(), Ok(()));
+    thread::scope(|scope| {
+        for number in 0..4 {
+            let insert =
+                format!(r#"{{"id":1,"type":"store.insert","bucket":"x","data":{{"k":"{number}"}}}}"#);
+            scope.spawn(move || server.request(&insert).expect("a record"));
+        }
+    });
+    let count = r#"{"id":1,"type":"store.count","bucket":"x"}"#;
+    assert_eq!(server.request(count).as_deref(), Ok("4"));
+    running.stop(0);
 }

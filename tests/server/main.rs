@@ -41,7 +41,12 @@ impl Running {
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
-        self.0.as_ref().expect("it runs").address()
+        self.server().address()
+    }
+
+    /// The server, for what its embedder does.
+    pub(crate) fn server(&self) -> &Server {
+        self.0.as_ref().expect("it runs")
     }
 
     /// Stops it; returns when everybody has left.

@@ -5,7 +5,7 @@ use crate::random::Seeded;
 use noex_server::base::counters::Counters;
 use noex_server::base::ids::{ConnId, CoreId};
 use noex_server::base::time::Now;
-use noex_server::node::{Census, Chunk, Input, Mail, Node, Outbox, Output, Settings};
+use noex_server::node::{Call, Census, Chunk, Input, Mail, Node, Outbox, Output, Reply, Settings};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -54,6 +54,8 @@ pub(crate) struct Cluster {
     wake_at: Vec<Option<u64>>,
     stopped: Vec<bool>,
     pub(crate) links: Vec<Link>,
+    /// Answers to the embedding program, as they came.
+    pub(crate) replies: Vec<Reply>,
     pub(crate) now: Now,
     schedule: Schedule,
     pub(crate) random: Seeded,
@@ -87,6 +89,7 @@ impl Cluster {
             wake_at: vec![None; count],
             stopped: vec![false; count],
             links: Vec::new(),
+            replies: Vec::new(),
             now: Now { unix_ms: START_UNIX_MS, mono_ms: 0 },
             schedule,
             random,
@@ -157,6 +160,13 @@ impl Cluster {
     pub(crate) fn server_has_ended(&self, link: usize) -> bool {
         let link = &self.links[link];
         link.closed || (link.server_finishing && link.unsent.is_empty())
+    }
+
+    /// The embedding program asks a core for something, or to settle.
+    pub(crate) fn call(&mut self, core: usize, request: Option<&str>) {
+        let mut text = request.map(|request| request.as_bytes().to_vec());
+        let call = text.as_deref_mut().map_or(Call::Settle, Call::Request);
+        self.drive(core, Input::Call(0, call), None);
     }
 
     pub(crate) fn shutdown(&mut self, grace_period_ms: u64) {
@@ -357,6 +367,7 @@ impl Cluster {
                 let earlier = self.wake_at[core].map_or(at, |known| known.min(at));
                 self.wake_at[core] = Some(earlier);
             }
+            Output::Reply(_, reply) => self.replies.push(reply),
             Output::Stopped => self.stopped[core] = true,
         }
     }
