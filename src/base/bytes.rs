@@ -1,5 +1,8 @@
 //! Result bytes that many readers share.
 
+use super::json::{self, Raw};
+use std::cell::Cell;
+use std::num::NonZeroU64;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,14 +11,17 @@ use std::sync::Arc;
 #[derive(Clone, Debug)]
 pub struct Body {
     bytes: Arc<[u8]>,
-    digest: u64,
+    /// Once it has been asked for.
+    digest: Cell<Option<NonZeroU64>>,
 }
 
 impl Body {
-    /// Takes the JSON text of a result.
-    pub fn new(mut json: Vec<u8>, digest: u64) -> Self {
+    /// Takes the JSON text of a result out of the buffer.
+    pub fn new(json: &mut Vec<u8>) -> Self {
         json.push(b'}');
-        Self { bytes: json.into(), digest }
+        let bytes = json.as_slice().into();
+        json.clear();
+        Self { bytes, digest: Cell::new(None) }
     }
 
     /// The result's JSON text.
@@ -28,9 +34,14 @@ impl Body {
         &self.bytes
     }
 
-    /// A keyed hash of the text: equal digests mean an equal result (64 bit).
-    pub fn digest(&self) -> u64 {
-        self.digest
+    /// A keyed hash of the result: equal ones mean deeply equal results (S-5; 63 bit). O(text) the
+    /// first time, for one hasher.
+    pub fn digest(&self, hasher: &ahash::RandomState) -> NonZeroU64 {
+        self.digest.get().unwrap_or_else(|| {
+            let digest = NonZeroU64::MIN | json::digest(Raw::trusted(self.json()), hasher);
+            self.digest.set(Some(digest));
+            digest
+        })
     }
 }
 
@@ -43,7 +54,8 @@ mod tests {
 
     #[test]
     fn the_brace_is_not_part_of_the_result() {
-        let body = Body::new(b"[1]".to_vec(), 7);
-        assert_eq!((body.json(), body.with_brace(), body.digest()), (&b"[1]"[..], &b"[1]}"[..], 7));
+        let mut json = b"[1]".to_vec();
+        let body = Body::new(&mut json);
+        assert_eq!((body.json(), body.with_brace(), &json[..]), (&b"[1]"[..], &b"[1]}"[..], &b""[..]));
     }
 }

@@ -11,12 +11,14 @@ use crate::message::PushSet;
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
 use crate::session::{Hub, Session, Subscriber, Watched};
 use crate::wire::{self, Opcode};
+use std::num::NonZeroU64;
 use std::rc::Rc;
 
 impl Core {
     /// New answers of live queries, all of one commit.
     pub(super) fn push(&mut self, from: CoreId, set: PushSet, now: Now, out: &mut Outbox) {
         let mark = self.settings.limits.unsent_bytes_mark;
+        let hasher = self.hub.hasher();
         let is_single = set.updates.len() == 1;
         let mut due = Vec::new();
         let mut expired = Vec::new();
@@ -30,9 +32,9 @@ impl Core {
                 if session.has_expired(now.unix_ms) {
                     expired.push(conn);
                 } else if !is_single {
-                    due.push((*subscriber, query, before, Rc::clone(&body)));
+                    due.push((*subscriber, query, Rc::clone(&before), Rc::clone(&body)));
                 } else {
-                    push_or_mark(session, subscriber, before, &body, mark, out);
+                    push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, out);
                 }
             }
         }
@@ -42,7 +44,7 @@ impl Core {
             if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation)
                 && let Some((_, subscriber)) = self.hub.query_mut(query, id)
             {
-                push_or_mark(session, subscriber, before, &body, mark, out);
+                push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, out);
             }
         }
         self.end_expired(&expired, out);
@@ -108,13 +110,13 @@ impl Core {
 fn push_or_mark(
     session: &mut Session,
     subscriber: &mut Subscriber,
-    before: u64,
+    before: impl FnOnce() -> NonZeroU64,
     body: &LocalBody,
     mark: u64,
     out: &mut Outbox,
 ) {
     if session.withholds_pushes(mark) {
-        subscriber.stale = Some(before);
+        subscriber.stale = Some(before());
         session.stale_subscriptions += 1;
     } else {
         send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, out);
@@ -122,6 +124,7 @@ fn push_or_mark(
 }
 
 fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: &mut Outbox) {
+    let hasher = hub.hasher();
     let count = session.subscriptions.len();
     let from = session.catch_up_from as usize;
     for at in (from..from + count).map(|at| at % count) {
@@ -136,7 +139,7 @@ fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: 
         }
         subscriber.stale = None;
         session.stale_subscriptions -= 1;
-        if latest.digest() != delivered {
+        if latest.digest(&hasher) != delivered {
             let latest = Rc::clone(latest);
             send(session, conn, QUERY_HEAD, subscription.id, &latest, out);
         }

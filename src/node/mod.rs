@@ -161,7 +161,7 @@ impl Node {
             catalog,
             counters,
             sessions: Slots::default(),
-            hub: Hub::default(),
+            hub: Hub::new(random.next_u64()),
             shard,
             coordinators: Coordinators::default(),
             gatherings: Gatherings::default(),
@@ -185,6 +185,8 @@ impl Node {
             Input::Tick => self.core.tick(now, out),
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }
+        self.settle(now, out);
+        self.core.publish(out);
         self.settle(now, out);
         self.core.proceed_with_stop(now, out);
         self.settle(now, out);
@@ -237,6 +239,17 @@ impl Core {
             Mail::Ask { number, question } => self.asked(from, number, question, out),
             Mail::Tell { number, share } => self.told(from, number, share, out),
         }
+        self.post_all(posts, out);
+    }
+
+    /// Tells subscribers what has changed since the last time.
+    fn publish(&mut self, out: &mut Outbox) {
+        let mut posts = std::mem::take(&mut self.posts);
+        self.shard.publish(&mut posts);
+        self.post_all(posts, out);
+    }
+
+    fn post_all(&mut self, mut posts: Posts, out: &mut Outbox) {
         for (to, mail) in posts.drain(..) {
             self.post(to, mail, out);
         }

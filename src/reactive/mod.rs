@@ -1,39 +1,50 @@
 //! Live queries: who asks the same question shares one answer, brought up to date once.
 //!
-//! A change is tested against the question's predicate; only questions that it can
-//! touch are evaluated again, each once, and a result is serialised once for all
-//! subscribers on all cores. Knows no connections: subscribers are counted per core.
+//! A change is looked up by its values in an index of what the live queries ask for
+//! (`index.rs`), so that its cost does not depend on those that it cannot touch. Those that it
+//! touches follow it change by change where the read allows it (`upkeep`), and a result that
+//! differs is serialised once for all subscribers on all cores. Knows no connections: subscribers
+//! are counted per core.
+
+mod index;
+mod live;
+mod upkeep;
 
 use crate::base::bytes::Body;
 use crate::base::ids::{BucketId, CoreId, LiveId};
 use crate::query::Bound;
-use crate::store::{Question, Read, Record, View};
-use smallvec::SmallVec;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use crate::store::{Change, View};
+use hashbrown::HashTable;
+use index::Index;
+use live::Live;
+use std::collections::{BTreeMap, HashMap};
 
 /// All live queries over the buckets of one core.
 pub struct LiveQueries {
     last_id: u64,
-    live: BTreeMap<LiveId, Live>,
-    by_question: HashMap<Bound, LiveId, ahash::RandomState>,
-    by_bucket: BTreeMap<BucketId, BTreeSet<LiveId>>,
+    live: HashMap<LiveId, Box<Live>, ahash::RandomState>,
+    /// A question stands once, in its live query.
+    by_question: HashTable<LiveId>,
+    by_bucket: BTreeMap<BucketId, Watched>,
     hasher: ahash::RandomState,
+    /// Where results are written before it is known whether they differ.
+    scratch: Vec<u8>,
 }
 
-struct Live {
-    bound: Bound,
-    /// The answer as of the last commit.
-    answer: Body,
-    /// Subscribers per core.
-    subscribers: SmallVec<[(CoreId, u32); 2]>,
+/// The live queries of one bucket.
+struct Watched {
+    index: Index,
+    count: usize,
+    statistics: Statistics,
 }
 
-/// One record before and after a commit; both absent is impossible.
-pub struct Change {
-    /// The committed record, if there was one.
-    pub before: Option<Record>,
-    /// The record now, if there is one.
-    pub after: Option<Record>,
+/// What the live queries of a bucket have cost so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Statistics {
+    /// Live queries that were looked at because a change might touch them, once per change.
+    pub examined: u64,
+    /// Live queries whose answers have become others.
+    pub updated: u64,
 }
 
 /// A live query whose answer is new, and the cores that have to know.
@@ -46,16 +57,36 @@ pub struct Update<'a> {
     pub cores: &'a [(CoreId, u32)],
 }
 
+/// How a live query is found and kept up to date, for operators.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Explanation {
+    /// The properties (names with quotes) by whose values changes find it; none = every change
+    /// does. `None` = it can match no record.
+    pub index: Option<Vec<Box<[u8]>>>,
+    /// What is kept: `count`, `sum`, `extremes`, `rows`, or nothing (`evaluated`).
+    pub upkeep: &'static str,
+    /// On all cores.
+    pub subscribers: u64,
+    /// How often its answer was put together.
+    pub evaluations: u64,
+    /// How often it was another one.
+    pub updates: u64,
+}
+
+/// A result buffer larger than this is given back after use, bytes.
+const SCRATCH_BYTES_KEPT: usize = 1024 * 1024;
+
 impl LiveQueries {
     /// None yet. The seed keys the hashes.
     pub fn new(seed: u64) -> Self {
         let hasher = ahash::RandomState::with_seeds(seed, seed.rotate_left(16), !seed, 0x5851_f42d_4c95_7f2d);
         Self {
             last_id: 0,
-            live: BTreeMap::new(),
-            by_question: HashMap::with_hasher(hasher.clone()),
+            live: HashMap::with_hasher(hasher.clone()),
+            by_question: HashTable::new(),
             by_bucket: BTreeMap::new(),
             hasher,
+            scratch: Vec::new(),
         }
     }
 
@@ -71,13 +102,26 @@ impl LiveQueries {
 
     /// Whether anybody subscribes to something of the bucket.
     pub fn watches(&self, bucket: BucketId) -> bool {
-        self.by_bucket.contains_key(&bucket)
+        self.by_bucket.get(&bucket).is_some_and(|watched| watched.count > 0)
+    }
+
+    /// What those of a bucket have cost.
+    pub fn statistics(&self, bucket: BucketId) -> Statistics {
+        self.by_bucket.get(&bucket).map(|watched| watched.statistics).unwrap_or_default()
+    }
+
+    /// How a live query works; `None` if it has ended.
+    pub fn explain(&self, id: LiveId) -> Option<Explanation> {
+        Some(self.live.get(&id)?.explain())
     }
 
     /// One more subscriber on `core`. The answer is the state of `view`, and every later
-    /// change of it yields an [`Update`] (S-136).
+    /// change of it yields an [`Update`] (S-136). Every change until now has been passed to
+    /// [`Self::committed`].
     pub fn subscribe(&mut self, bound: Bound, view: View<'_>, core: CoreId) -> (LiveId, Body) {
-        let id = self.by_question.get(&bound).copied().unwrap_or_else(|| self.start(bound, view));
+        let hash = self.hasher.hash_one(&bound);
+        let known = self.by_question.find(hash, |id| self.live[id].bound == bound).copied();
+        let id = known.unwrap_or_else(|| self.start(bound, hash, view));
         let live = self.live.get_mut(&id).expect("a known question is live");
         match live.subscribers.iter_mut().find(|(at, _)| *at == core) {
             Some((_, count)) => *count += 1,
@@ -86,20 +130,8 @@ impl LiveQueries {
         (id, live.answer.clone())
     }
 
-    /// Ends the live queries of a bucket that goes, in order of creation (S-157). Returns them
-    /// with the cores where their subscribers are.
-    pub fn end_bucket(&mut self, bucket: BucketId) -> Vec<(LiveId, CoreId)> {
-        let mut ended = Vec::new();
-        for id in self.by_bucket.remove(&bucket).unwrap_or_default() {
-            let live = self.live.remove(&id).expect("listed is live");
-            self.by_question.remove(&live.bound);
-            ended.extend(live.subscribers.iter().map(|(core, _)| (id, *core)));
-        }
-        ended
-    }
-
-    /// One subscriber on `core` has left; the last one ends the live query. Who leaves a query
-    /// that has ended with its bucket meanwhile is late, and that is all.
+    /// One subscriber on `core` has left; the last one ends the live query. Nothing happens if it
+    /// has ended already, with its bucket.
     ///
     /// # Panics
     /// If a live query has none on that core: every leave answers a subscribe.
@@ -111,18 +143,39 @@ impl LiveQueries {
             live.subscribers.remove(at);
         }
         if live.subscribers.is_empty() {
-            let live = self.live.remove(&id).expect("just seen");
-            self.by_question.remove(&live.bound);
-            let bucket = self.by_bucket.get_mut(&live.bound.bucket).expect("listed under its bucket");
-            bucket.remove(&id);
-            if bucket.is_empty() {
-                self.by_bucket.remove(&live.bound.bucket);
-            }
+            self.end(id);
+        }
+    }
+
+    /// Ends all live queries of a bucket that is dropped (S-157). Returns them with the cores of
+    /// their subscribers, in order of creation.
+    pub fn end_bucket(&mut self, bucket: BucketId) -> Vec<(LiveId, CoreId)> {
+        let of_bucket = self.live.iter().filter(|(_, live)| live.bound.bucket == bucket);
+        let mut ids: Vec<LiveId> = of_bucket.map(|(id, _)| *id).collect();
+        ids.sort_unstable();
+        let mut ended = Vec::new();
+        for id in ids {
+            ended.extend(self.live[&id].subscribers.iter().map(|(core, _)| (id, *core)));
+            self.end(id);
+        }
+        self.by_bucket.remove(&bucket);
+        ended
+    }
+
+    /// A bucket has another definition. Nobody is told (S-131). O(live queries × records).
+    pub fn redefined(&mut self, bucket: BucketId, view: View<'_>) {
+        if let Some(watched) = self.by_bucket.get_mut(&bucket) {
+            watched.index.redefine(view.definition());
+            let of_bucket = self.live.values_mut().filter(|live| live.bound.bucket == bucket);
+            of_bucket.for_each(|live| live.restart(view));
         }
     }
 
     /// Brings the live queries of a bucket up to date after a commit, in order of creation,
     /// and tells of those whose answer differs from the last one (S-141, S-145).
+    ///
+    /// O(changes × live queries found by the index), and putting together the answers of those
+    /// that are touched.
     pub fn committed(
         &mut self,
         bucket: BucketId,
@@ -130,52 +183,63 @@ impl LiveQueries {
         view: View<'_>,
         mut tell: impl FnMut(Update<'_>),
     ) {
-        let Some(ids) = self.by_bucket.get(&bucket) else { return };
-        for id in ids {
-            let live = self.live.get_mut(id).expect("listed is live");
-            if !touches(&live.bound, changes, view) {
-                continue;
-            }
-            let mut json = Vec::with_capacity(live.answer.json().len() + 256);
-            live.bound.question.evaluate(view, &mut json);
-            if json != live.answer.json() {
-                let digest = self.hasher.hash_one(&json);
-                live.answer = Body::new(json, digest);
-                tell(Update { live: *id, answer: &live.answer, cores: &live.subscribers });
+        let Some(watched) = self.by_bucket.get_mut(&bucket) else { return };
+        let mut due = Vec::new();
+        for change in changes {
+            let touched = watched.index.touched(change.before.as_ref(), change.after.as_ref());
+            watched.statistics.examined += touched.len() as u64;
+            for id in touched {
+                let live = self.live.get_mut(&id).expect("indexed is live");
+                if live.apply(change, view) && !std::mem::replace(&mut live.is_due, true) {
+                    due.push(id);
+                }
             }
         }
+        due.sort_unstable();
+        for id in due {
+            let live = self.live.get_mut(&id).expect("just seen");
+            live.is_due = false;
+            if live.refresh(view, &mut self.scratch) {
+                watched.statistics.updated += 1;
+                tell(Update { live: id, answer: &live.answer, cores: &live.subscribers });
+            }
+        }
+        self.scratch.shrink_to(SCRATCH_BYTES_KEPT);
     }
 
-    fn start(&mut self, bound: Bound, view: View<'_>) -> LiveId {
+    fn start(&mut self, bound: Bound, hash: u64, view: View<'_>) -> LiveId {
         self.last_id += 1;
         let id = LiveId(self.last_id);
-        let mut json = Vec::new();
-        bound.question.evaluate(view, &mut json);
-        let digest = self.hasher.hash_one(&json);
-        self.by_question.insert(bound.clone(), id);
-        self.by_bucket.entry(bound.bucket).or_default().insert(id);
-        self.live.insert(id, Live { bound, answer: Body::new(json, digest), subscribers: SmallVec::new() });
+        let bucket = bound.bucket;
+        let live = Box::new(Live::new(bound, view, &mut self.scratch));
+        let hasher = &self.hasher;
+        let watched = self.by_bucket.entry(bucket).or_insert_with(|| Watched {
+            index: Index::new(hasher.clone()),
+            count: 0,
+            statistics: Statistics::default(),
+        });
+        watched.count += 1;
+        if let Some(equalities) = live.equalities() {
+            watched.index.insert(id, equalities, view.definition());
+        }
+        self.live.insert(id, live);
+        let all = &self.live;
+        self.by_question.insert_unique(hash, id, |id| hasher.hash_one(&all[id].bound));
         id
+    }
+
+    fn end(&mut self, id: LiveId) {
+        let live = self.live.get(&id).expect("ending what is live");
+        let watched = self.by_bucket.get_mut(&live.bound.bucket).expect("counted under its bucket");
+        if let Some(equalities) = live.equalities() {
+            watched.index.remove(id, equalities);
+        }
+        watched.count -= 1;
+        let hash = self.hasher.hash_one(&live.bound);
+        self.by_question.find_entry(hash, |other| *other == id).expect("found by its question").remove();
+        self.live.remove(&id);
     }
 }
 
-/// Whether the changes can alter the answer: some record is among the matching ones before
-/// or after. A count changes only if a record comes to match or ceases to.
-fn touches(bound: &Bound, changes: &[Change], view: View<'_>) -> bool {
-    let Question { filter, read } = &bound.question;
-    let matcher = filter.matcher(view.definition());
-    changes.iter().any(|change| {
-        let matches = |record: &Option<Record>| record.as_ref().is_some_and(|record| matcher.matches(record));
-        let (before, after) = (matches(&change.before), matches(&change.after));
-        match read {
-            Read::Count => before != after,
-            // Its cursor may be a record that does not match.
-            Read::Page { after: Some(_), .. } => true,
-            Read::Get(key) => {
-                let record = change.after.as_ref().or(change.before.as_ref());
-                record.is_some_and(|record| record.key(view.definition()).as_bytes() == &key[..])
-            }
-            _ => before || after,
-        }
-    })
-}
+#[cfg(test)]
+mod tests;

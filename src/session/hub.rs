@@ -12,7 +12,6 @@ use crate::base::limits::ENDED_SUBSCRIPTIONS_MAX;
 use std::collections::BTreeMap;
 
 /// The subscribers of one core.
-#[derive(Default)]
 pub struct Hub {
     queries: BTreeMap<(CoreId, LiveId), Watchers>,
     patterns: BTreeMap<LiveId, Subscribers>,
@@ -20,6 +19,8 @@ pub struct Hub {
     by_query: BTreeMap<QueryId, u64>,
     /// Subscriptions that have ended with their bucket or query, the latest last (S-157).
     ended: BTreeMap<ConnId, Vec<SubscriptionId>>,
+    /// For digests of answers.
+    hasher: ahash::RandomState,
 }
 
 struct Watchers {
@@ -28,6 +29,23 @@ struct Watchers {
 }
 
 impl Hub {
+    /// Nobody yet. The seed keys the hashes.
+    pub fn new(seed: u64) -> Self {
+        let hasher = ahash::RandomState::with_seeds(seed, !seed, seed.rotate_left(8), 0x1f83_d9ab_fb41_bd6b);
+        Self {
+            queries: BTreeMap::new(),
+            patterns: BTreeMap::new(),
+            by_query: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            hasher,
+        }
+    }
+
+    /// For digests of answers that are to be compared with each other.
+    pub fn hasher(&self) -> ahash::RandomState {
+        self.hasher.clone()
+    }
+
     /// Enters a subscriber to a live query with the answer it has been given.
     pub fn add_query(
         &mut self,
@@ -85,15 +103,15 @@ impl Hub {
         self.by_query.contains_key(&query)
     }
 
-    /// Replaces the latest answer of a live query. Returns the digest of the one before and the
+    /// Replaces the latest answer of a live query. Returns the one before and the
     /// subscribers; `None` if the last of them has left meanwhile.
     pub fn update(
         &mut self,
         query: (CoreId, LiveId),
         answer: LocalBody,
-    ) -> Option<(u64, impl Iterator<Item = &mut Subscriber>)> {
+    ) -> Option<(LocalBody, impl Iterator<Item = &mut Subscriber>)> {
         let watchers = self.queries.get_mut(&query)?;
-        let before = std::mem::replace(&mut watchers.latest, answer).digest();
+        let before = std::mem::replace(&mut watchers.latest, answer);
         Some((before, watchers.subscribers.iter_mut()))
     }
 

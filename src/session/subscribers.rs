@@ -2,6 +2,7 @@
 
 use crate::base::ids::{ConnId, SubscriptionId};
 use smallvec::SmallVec;
+use std::num::NonZeroU64;
 
 /// One subscription as the hub sees it.
 #[derive(Clone, Copy, Debug)]
@@ -11,7 +12,7 @@ pub struct Subscriber {
     /// Its name for the client.
     pub id: SubscriptionId,
     /// Digest of the answer that the client has, if pushes were withheld since.
-    pub stale: Option<u64>,
+    pub stale: Option<NonZeroU64>,
     has_left: bool,
 }
 

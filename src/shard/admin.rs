@@ -7,6 +7,7 @@ use super::{Posts, Shard};
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, CoreId, LiveId};
 use crate::message::{Admin, Alteration, Mail, REGISTRAR};
+use crate::store::View;
 use std::collections::BTreeMap;
 
 impl Shard {
@@ -24,8 +25,11 @@ impl Shard {
                 Ok(())
             }
             Alteration::Redefine(id, definition) => {
+                self.publish_bucket(id, out); // under the definition under which it changed
                 let bucket = self.buckets.get_mut(&id).expect("the registrar knows what exists");
-                bucket.redefine((*definition).clone())
+                let outcome = bucket.redefine((*definition).clone());
+                self.live.redefined(id, View::committed(bucket));
+                outcome
             }
             Alteration::Drop(bucket) => {
                 self.drop_bucket(bucket, out);
@@ -41,8 +45,8 @@ impl Shard {
 
     /// S-214: records, indexes and dependent subscriptions go; nobody is told of the records.
     fn drop_bucket(&mut self, id: BucketId, out: &mut Posts) {
+        self.publish_bucket(id, out);
         let bucket = self.buckets.remove(&id).expect("the registrar knows what exists");
-        debug_assert!(!self.untold.contains_key(&id), "a refresh excludes a drop");
         self.dropped.insert(id, bucket.definition().name().into());
         let mut ended: BTreeMap<CoreId, Vec<LiveId>> = BTreeMap::new();
         for (live, core) in self.live.end_bucket(id) {

@@ -7,8 +7,7 @@ use super::{Posts, Shard};
 use crate::base::bytes::Body;
 use crate::base::ids::{BucketId, CoreId, LiveId};
 use crate::message::{Mail, PushSet};
-use crate::reactive::Change;
-use crate::store::{Bucket, View, Write};
+use crate::store::{View, Write};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
@@ -19,28 +18,35 @@ pub(super) type Writes = SmallVec<[Write; 1]>;
 type Told = BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>>;
 
 impl Shard {
-    /// Makes the changes visible, all at one instant, and tells those who watch: at most one
-    /// push per live query, one mail per core that has subscribers (S-145).
-    ///
-    /// The answer to the request has been posted before, so that it precedes the pushes (P-125).
-    pub(super) fn commit(&mut self, changes: impl IntoIterator<Item = (BucketId, Writes)>, out: &mut Posts) {
-        let mut told = Told::new();
+    /// Makes the changes visible, all at one instant (S-145). Those who watch are told when the
+    /// input has been handled completely ([`Shard::publish`]).
+    pub(super) fn commit(&mut self, changes: impl IntoIterator<Item = (BucketId, Writes)>) {
         for (id, writes) in changes {
-            if writes.is_empty() {
-                continue; // a transaction only looked at this bucket (S-182)
-            }
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
-            let changes: SmallVec<[Change; 1]> =
-                writes.into_iter().map(|write| apply(bucket, write)).collect();
-            if !self.live.watches(id) {
-                continue;
+            let changes = writes.into_iter().map(|write| bucket.apply(write));
+            if self.live.watches(id) {
+                self.untold.entry(id).or_default().extend(changes);
+            } else {
+                changes.for_each(drop);
             }
-            let untold = self.untold.entry(id).or_default();
-            let is_first = untold.is_empty();
-            untold.extend(changes);
+        }
+    }
+
+    /// Brings the live queries up to date with everything that has been committed, and tells those
+    /// who watch: at most one push per live query, one mail per core that has subscribers.
+    ///
+    /// Called once at the end of every input: changes that came in together are evaluated together
+    /// (S-144), and every answer has been posted before the pushes that its request causes (P-125).
+    pub fn publish(&mut self, out: &mut Posts) {
+        if self.untold.is_empty() {
+            return;
+        }
+        let mut told = Told::new();
+        let buckets: SmallVec<[BucketId; 4]> = self.untold.keys().copied().collect();
+        for id in buckets {
             if !self.locks.all().write_to(id) {
-                self.update_live(id, &mut told);
-            } else if is_first {
+                self.refresh_bucket(id, &mut told);
+            } else if self.refreshing.insert(id) {
                 // A transaction that is undecided here may be visible on another core already: a
                 // result without it would contradict what its subscriber has seen there.
                 self.refresh_later(id);
@@ -51,12 +57,18 @@ impl Shard {
 
     /// Tells what could not be told while writers of the bucket were undecided.
     pub(super) fn refresh(&mut self, id: BucketId, out: &mut Posts) {
+        self.refreshing.remove(&id);
+        self.publish_bucket(id, out);
+    }
+
+    /// Tells of one bucket now. No writer of it is undecided.
+    pub(super) fn publish_bucket(&mut self, id: BucketId, out: &mut Posts) {
         let mut told = Told::new();
-        self.update_live(id, &mut told);
+        self.refresh_bucket(id, &mut told);
         post(told, out);
     }
 
-    fn update_live(&mut self, id: BucketId, told: &mut Told) {
+    fn refresh_bucket(&mut self, id: BucketId, told: &mut Told) {
         let Some(changes) = self.untold.remove(&id) else { return };
         self.live.committed(id, &changes, View::committed(&self.buckets[&id]), |update| {
             for (core, _) in update.cores {
@@ -68,21 +80,4 @@ impl Shard {
 
 fn post(told: Told, out: &mut Posts) {
     out.extend(told.into_iter().map(|(core, updates)| (core, Mail::Push(PushSet { updates }))));
-}
-
-fn apply(bucket: &mut Bucket, write: Write) -> Change {
-    match write {
-        Write::Insert(record) => {
-            bucket.append(record.clone());
-            Change { before: None, after: Some(record) }
-        }
-        Write::Update(record) => {
-            let before = bucket.replace(record.clone());
-            Change { before: Some(before), after: Some(record) }
-        }
-        Write::Delete(key) => {
-            let before = bucket.remove(&key).expect("deleting what was there when it was checked");
-            Change { before: Some(before), after: None }
-        }
-    }
 }

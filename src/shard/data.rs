@@ -27,7 +27,7 @@ impl Shard {
         match result {
             Ok((json, write)) => {
                 answer(out, origin, Outcome::Data(json));
-                self.commit(write.map(|write| (id, smallvec![write] as commit::Writes)), out);
+                self.commit(write.map(|write| (id, smallvec![write] as commit::Writes)));
             }
             Err(fault) => answer(out, origin, Outcome::Fault(Box::new(fault))),
         }

@@ -15,12 +15,12 @@ use crate::base::random::Random;
 use crate::base::time::Now;
 use crate::message::{Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, Request};
 use crate::query::Bound;
-use crate::reactive::{Change, LiveQueries};
+use crate::reactive::LiveQueries;
 use crate::rules::Engine;
-use crate::store::{Bucket, Definition, View};
+use crate::store::{Bucket, Change, Definition, View};
 use crate::txn::Locks;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use transaction::Prepared;
 pub use transaction::results_json;
 use waiting::Waiting;
@@ -30,9 +30,11 @@ pub struct Shard {
     /// Only the buckets that live here.
     buckets: BTreeMap<BucketId, Bucket>,
     live: LiveQueries,
-    /// Changes that the live queries of their bucket have not seen yet: none, but while a writer
-    /// of the bucket is undecided.
+    /// Changes that the live queries of their bucket have not seen yet: those of the present input,
+    /// and all while a writer of the bucket is undecided.
     untold: BTreeMap<BucketId, SmallVec<[Change; 1]>>,
+    /// Buckets whose live queries wait for the writers that are undecided.
+    refreshing: BTreeSet<BucketId>,
     /// Buckets that were dropped from here and may still be asked for, by name.
     dropped: BTreeMap<BucketId, Box<str>>,
     /// Only on the core of facts and events.
@@ -71,6 +73,7 @@ impl Shard {
             buckets: BTreeMap::new(),
             live: LiveQueries::new(random.next_u64()),
             untold: BTreeMap::new(),
+            refreshing: BTreeSet::new(),
             dropped: BTreeMap::new(),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::default(),
@@ -153,6 +156,7 @@ impl Shard {
     }
 
     fn subscribe(&mut self, origin: Origin, query: QueryId, bound: Bound, out: &mut Posts) {
+        self.publish_bucket(bound.bucket, out); // what the others' state lacks is in the new one's already
         let view = View::committed(&self.buckets[&bound.bucket]);
         let (live, body) = self.live.subscribe(bound, view, origin.core);
         answer(out, origin, Outcome::Subscribed { query, live, body });

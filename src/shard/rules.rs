@@ -47,7 +47,7 @@ impl Shard {
         let emitted = engine.emit(emission, now.unix_ms, &mut self.random);
         if !emitted.deliveries.is_empty() {
             // Events are never compared, so that their digest does not matter.
-            let body = Body::new(emitted.push_data(), 0);
+            let body = Body::new(&mut emitted.push_data());
             for delivery in emitted.deliveries {
                 out.push((delivery.core, Mail::Event { patterns: delivery.patterns, body: body.clone() }));
             }

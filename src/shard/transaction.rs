@@ -48,7 +48,7 @@ impl Shard {
             Ok((results, overlay)) => {
                 let results: Vec<Json> = results.into_iter().map(|(_, result)| result).collect();
                 answer(out, origin, Outcome::Data(Json::Text(results_json(&results))));
-                self.commit(overlay.into_changes(), out);
+                self.commit(overlay.into_changes());
             }
             Err((_, fault)) => answer(out, origin, Outcome::Fault(Box::new(fault))),
         }
@@ -82,7 +82,7 @@ impl Shard {
         };
         out.push((txn.coordinator, Mail::Vote(Vote { txn, vote })));
         if commits {
-            self.commit(overlay.into_changes(), out);
+            self.commit(overlay.into_changes());
             return;
         }
         // Keys that were made on the way are locked by name too.
@@ -101,7 +101,7 @@ impl Shard {
         let Prepared(overlay) = self.prepared.remove(&txn).expect("a decision answers a prepare");
         self.locks.release(txn);
         if commit {
-            self.commit(overlay.into_changes(), out);
+            self.commit(overlay.into_changes());
         }
         self.resume(now, out);
     }

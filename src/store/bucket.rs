@@ -20,10 +20,12 @@ pub struct Bucket {
     last: u32,
     /// The last value given to autoincrement fields (S-36).
     autoincrement: u64,
+    appended: u64,
 }
 
 struct Slot {
     record: Record,
+    sequence: u64,
     previous: u32,
     next: u32,
 }
@@ -43,6 +45,7 @@ impl Bucket {
             first: NONE,
             last: NONE,
             autoincrement: 0,
+            appended: 0,
         }
     }
 
@@ -76,6 +79,12 @@ impl Bucket {
         self.slot_of(key).map(|slot| &self.slots[slot as usize].record)
     }
 
+    /// The place in bucket order of the record of that key: larger than that of every record
+    /// inserted before it. O(1).
+    pub fn sequence(&self, key: &[u8]) -> Option<u64> {
+        self.slot_of(key).map(|slot| self.slots[slot as usize].sequence)
+    }
+
     /// Advances the autoincrement counter, as every attempt to insert does (S-36), and returns it.
     pub fn advance(&mut self) -> u64 {
         self.autoincrement = self.autoincrement.saturating_add(1);
@@ -85,10 +94,16 @@ impl Bucket {
     /// Puts a record at the end of the order. O(1).
     /// Its key is not there yet: the caller has checked (S-68).
     pub fn append(&mut self, record: Record) {
+        self.appended += 1;
         let hash = self.hasher.hash_one(record.key(&self.definition).as_bytes());
         debug_assert!(self.get(record.key(&self.definition).as_bytes()).is_none(), "appending a key twice");
-        let slot = u32::try_from(self.slots.insert(Slot { record, previous: self.last, next: NONE }))
-            .expect("fewer than 2^32 records");
+        let slot = u32::try_from(self.slots.insert(Slot {
+            record,
+            sequence: self.appended,
+            previous: self.last,
+            next: NONE,
+        }))
+        .expect("fewer than 2^32 records");
         match self.last {
             NONE => self.first = slot,
             last => self.slots[last as usize].next = slot,
@@ -118,7 +133,7 @@ impl Bucket {
             .find_entry(hash, |slot| slots[*slot as usize].record.key(definition).as_bytes() == key)
             .ok()?;
         let (slot, _) = found.remove();
-        let Slot { record, previous, next } = self.slots.remove(slot as usize);
+        let Slot { record, previous, next, .. } = self.slots.remove(slot as usize);
         match previous {
             NONE => self.first = next,
             previous => self.slots[previous as usize].next = next,

@@ -5,6 +5,7 @@
 //! knows no messages, no transactions protocol, no connections.
 
 mod bucket;
+mod change;
 mod column;
 mod definition;
 mod filter;
@@ -18,6 +19,7 @@ mod ttl;
 mod validate;
 
 pub use bucket::Bucket;
+pub use change::Change;
 pub use definition::{Definition, Field, FieldType, Generated};
 pub use filter::{Filter, Invalid, Matcher, Parameters, Term, Test, Values};
 pub use overlay::{Delta, View, Write};

@@ -111,6 +111,11 @@ impl<'a> View<'a> {
         self.bucket.definition()
     }
 
+    /// The place in bucket order of a committed record.
+    pub fn sequence(self, key: &[u8]) -> Option<u64> {
+        self.bucket.sequence(key)
+    }
+
     /// The record of that key.
     pub fn get(self, key: &[u8]) -> Option<&'a Record> {
         let pending = self.delta.and_then(|delta| delta.writes.get(key));

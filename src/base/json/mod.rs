@@ -10,6 +10,7 @@ mod names;
 mod number;
 mod object;
 mod raw;
+mod same;
 mod tape;
 mod write;
 
@@ -17,5 +18,6 @@ pub use names::{Names, SEARCHES_MAX, Table, names};
 pub use number::Number;
 pub use object::{Object, Span};
 pub use raw::{Kind, Raw};
+pub use same::{digest, same};
 pub use tape::{Document, Malformed, Members, Parser, Value};
 pub use write::{quoted, string, string_member};

@@ -3,7 +3,7 @@
 use super::matching;
 use crate::base::json::{Number, Raw};
 use crate::store::column::Column;
-use crate::store::{Filter, Invalid, View};
+use crate::store::{Definition, Filter, Invalid, Record, View};
 use std::cmp::Ordering;
 
 /// A number computed from one property of the matching records, in bucket order.
@@ -58,6 +58,11 @@ impl Aggregate {
         let field = field.filter(|field| field.starts_with(b"\"") && field.len() > 2);
         let field = field.ok_or_else(|| invalid("field", "expected non-empty string"))?;
         Ok(Some(Self { function, field: field.into() }))
+    }
+
+    /// A record's value, if it is a number.
+    pub fn number(&self, record: &Record, definition: &Definition) -> Option<Number> {
+        Column::new(&self.field, definition).of(record)?.as_number()
     }
 
     /// Appends the number. O(candidates of the filter).

@@ -30,6 +30,26 @@ pub struct SortKey {
 }
 
 impl Select {
+    /// How two records stand in the order of the sort keys alone.
+    pub fn compare(&self, a: &Record, b: &Record, definition: &Definition) -> Ordering {
+        let of_key = |key: &SortKey| {
+            let column = Column::new(&key.field, definition);
+            compare(present(column.of(a)), present(column.of(b)), key.descending)
+        };
+        self.sort.iter().map(of_key).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
+    }
+
+    /// Appends a record as it is shown.
+    pub fn show(&self, record: &Record, definition: &Definition, out: &mut Vec<u8>) {
+        if self.fields.is_empty() {
+            return out.extend_from_slice(record.text());
+        }
+        let columns: Vec<Column<'_>> = self.fields.iter().map(|name| Column::new(name, definition)).collect();
+        out.push(b'{');
+        self.project(record, &columns, out);
+        out.push(b'}');
+    }
+
     /// Appends the array. O(candidates + result · log result): what is beyond the limit is not
     /// sorted.
     pub(super) fn evaluate(&self, view: View<'_>, filter: &Filter, out: &mut Vec<u8>) {

@@ -1,0 +1,162 @@
+//! From a change to the live queries that it may touch, by look-up instead of by asking each.
+//!
+//! A filter's equality terms name some fields and a value for each. All live queries of a bucket
+//! that name the same fields form a group, a table from the values to the queries; a changed
+//! record is looked up once per group with its values before and after. Groups come from query
+//! definitions, not from clients, so that they are few, however many parameters are in use.
+
+use crate::base::ids::LiveId;
+use crate::base::json::Raw;
+use crate::store::{Definition, Record};
+use smallvec::SmallVec;
+use std::collections::HashMap;
+
+/// The live queries of one bucket by what they ask for.
+pub(super) struct Index {
+    groups: Vec<Group>,
+    /// Queries without an equality term: every change may touch them.
+    others: Ids,
+    hasher: ahash::RandomState,
+}
+
+/// An equality term: a property (name with quotes, or [`KEY`]) and its value, `None` where the
+/// property must be missing.
+pub(super) type Equality<'a> = (&'a [u8], Option<&'a [u8]>);
+
+/// Stands for the key field, whatever its name is.
+pub(super) const KEY: &[u8] = b"";
+
+/// Ascending, which is the order of creation.
+type Ids = SmallVec<[LiveId; 2]>;
+
+/// The values of a group's fields in their order, each followed by a comma. Canonical scalars
+/// contain no comma outside quotes, so that equal texts are equal values; a missing value is
+/// empty.
+type Values = SmallVec<[u8; 48]>;
+
+struct Group {
+    /// Ascending by name.
+    fields: Box<[Field]>,
+    by_values: HashMap<Values, Ids, ahash::RandomState>,
+}
+
+struct Field {
+    /// With its quotes.
+    name: Box<[u8]>,
+    /// In the schema, if it is declared there.
+    number: Option<usize>,
+}
+
+impl Index {
+    pub(super) fn new(hasher: ahash::RandomState) -> Self {
+        Self { groups: Vec::new(), others: Ids::new(), hasher }
+    }
+
+    /// Enters a live query with its equality terms, in any order.
+    pub(super) fn insert(&mut self, id: LiveId, mut terms: Vec<Equality<'_>>, definition: &Definition) {
+        terms.sort_unstable();
+        let ids = match terms.is_empty() {
+            true => &mut self.others,
+            false => {
+                let at = self.group(&terms).unwrap_or_else(|| {
+                    self.groups.push(Group::new(&terms, definition, self.hasher.clone()));
+                    self.groups.len() - 1
+                });
+                self.groups[at].by_values.entry(values_of(&terms)).or_default()
+            }
+        };
+        let at = ids.binary_search(&id).expect_err("a live query is entered once");
+        ids.insert(at, id);
+    }
+
+    /// Takes a live query out.
+    ///
+    /// # Panics
+    /// If it was not entered with these terms.
+    pub(super) fn remove(&mut self, id: LiveId, mut terms: Vec<Equality<'_>>) {
+        terms.sort_unstable();
+        if terms.is_empty() {
+            return take(&mut self.others, id);
+        }
+        let at = self.group(&terms).expect("entered under these fields");
+        let group = &mut self.groups[at].by_values;
+        let values = values_of(&terms);
+        let ids = group.get_mut(&values).expect("entered under these values");
+        take(ids, id);
+        if ids.is_empty() {
+            group.remove(&values);
+        }
+        if group.is_empty() {
+            self.groups.swap_remove(at);
+        }
+    }
+
+    /// All live queries whose equality terms hold for the record before or after the change, in
+    /// order of creation. O(groups), plus the queries found.
+    pub(super) fn touched(&self, before: Option<&Record>, after: Option<&Record>) -> SmallVec<[LiveId; 8]> {
+        let mut found = SmallVec::from_slice(&self.others);
+        for group in &self.groups {
+            let was = before.map(|record| group.values_in(record));
+            let is = after.map(|record| group.values_in(record));
+            let is = is.filter(|is| was.as_ref() != Some(is));
+            for values in was.iter().chain(&is) {
+                found.extend(group.by_values.get(values).into_iter().flatten().copied());
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+
+    /// The schema is another one.
+    pub(super) fn redefine(&mut self, definition: &Definition) {
+        for field in self.groups.iter_mut().flat_map(|group| &mut group.fields) {
+            field.number = number_of(&field.name, definition);
+        }
+    }
+
+    fn group(&self, terms: &[Equality<'_>]) -> Option<usize> {
+        let names = || terms.iter().map(|(name, _)| *name);
+        self.groups.iter().position(|group| group.fields.iter().map(|field| &*field.name).eq(names()))
+    }
+}
+
+impl Group {
+    fn new(terms: &[Equality<'_>], definition: &Definition, hasher: ahash::RandomState) -> Self {
+        let field =
+            |(name, _): &Equality<'_>| Field { name: (*name).into(), number: number_of(name, definition) };
+        Self { fields: terms.iter().map(field).collect(), by_values: HashMap::with_hasher(hasher) }
+    }
+
+    fn values_in(&self, record: &Record) -> Values {
+        let value = |field: &Field| match field.number {
+            Some(number) => record.field(number, &field.name),
+            None => record.property(&field.name),
+        };
+        let mut values = Values::new();
+        for field in &self.fields {
+            add(&mut values, value(field).map(Raw::as_bytes));
+        }
+        values
+    }
+}
+
+fn number_of(name: &[u8], definition: &Definition) -> Option<usize> {
+    if name == KEY { Some(definition.key_field()) } else { definition.field_number(name) }
+}
+
+fn values_of(terms: &[Equality<'_>]) -> Values {
+    let mut values = Values::new();
+    terms.iter().for_each(|(_, value)| add(&mut values, *value));
+    values
+}
+
+fn add(values: &mut Values, value: Option<&[u8]>) {
+    values.extend_from_slice(value.unwrap_or_default());
+    values.push(b',');
+}
+
+fn take(ids: &mut Ids, id: LiveId) {
+    let at = ids.binary_search(&id).expect("entered before");
+    ids.remove(at);
+}
