@@ -34,7 +34,7 @@ impl Select {
     pub fn compare(&self, a: &Record, b: &Record, definition: &Definition) -> Ordering {
         let of_key = |key: &SortKey| {
             let column = Column::new(&key.field, definition);
-            compare(present(column.of(a)), present(column.of(b)), key.descending)
+            Sortable::new(column.of(a)).compare(Sortable::new(column.of(b)), key.descending)
         };
         self.sort.iter().map(of_key).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
