@@ -39,6 +39,7 @@ fn run(config: &Config) -> io::Result<()> {
             .ok_or_else(|| io::Error::other(format!("no address for host {}", config.host)))?,
         shards: u16::try_from(config.shards).map_err(io::Error::other)?,
         pin_cores: config.pin_cores,
+        tuning: config.tuning,
     };
     let server = Server::start(&config.settings, &options)?;
     // From here on a reader of our output who has left is no reason to fail, least of all to

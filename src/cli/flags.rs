@@ -87,6 +87,8 @@ pub(super) struct Flags {
     /// Connections that one address may hold [default: unlimited]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) max_connections_per_ip: Option<String>,
+    #[command(flatten)]
+    pub(super) tuning: TuningFlags,
     /// Check the configuration and exit
     #[arg(long)]
     pub(super) check_config: bool,
@@ -96,6 +98,26 @@ pub(super) struct Flags {
     /// Print the version
     #[arg(short, long, action = ArgAction::SetTrue)]
     pub(super) version: bool,
+}
+
+/// The finer points, see `shell::Tuning`.
+#[derive(clap::Args, Default)]
+pub(super) struct TuningFlags {
+    /// Operations that one turn of a core hands to the kernel at once [default: 1024]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Tuning")]
+    pub(super) ring_entries: Option<String>,
+    /// How long a core looks for mail before it sleeps, microseconds [default: 0]
+    #[arg(long, value_name = "US", allow_negative_numbers = true, help_heading = "Tuning")]
+    pub(super) spin_us: Option<String>,
+    /// Mail that a core handles before its connections get their turn [default: 256]
+    #[arg(long, value_name = "N", allow_negative_numbers = true, help_heading = "Tuning")]
+    pub(super) turn_budget: Option<String>,
+    /// Send buffer of a client's socket; 0 = the system's [default: 0]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, help_heading = "Tuning")]
+    pub(super) send_buffer_bytes: Option<String>,
+    /// Receive buffer of a client's socket; 0 = the system's [default: 0]
+    #[arg(long, value_name = "BYTES", allow_negative_numbers = true, help_heading = "Tuning")]
+    pub(super) receive_buffer_bytes: Option<String>,
 }
 
 /// Reads the arguments, the program's own name first as the operating system gives it.

@@ -3,6 +3,7 @@
 use super::Typed;
 use crate::base::limits::Limits;
 use crate::node::{AuthSettings, BucketDefinition, Placement, QueryDefinition, TrustedProxies};
+use crate::shell::Tuning;
 
 /// One file, read. `None` = not said there.
 #[derive(Default)]
@@ -14,6 +15,7 @@ pub(super) struct Layer {
     pub(super) path: Option<String>,
     pub(super) shards: Option<usize>,
     pub(super) pin_cores: Option<bool>,
+    pub(super) tuning: Tuning,
     pub(super) grace_period_ms: Option<u64>,
     pub(super) log: Option<String>,
     pub(super) rules: Option<bool>,

@@ -11,11 +11,13 @@ mod layer;
 mod report;
 mod resolve;
 mod toml_file;
+mod tuning;
 mod unsupported;
 
 pub use report::{banner, rate_limit_warning};
 
 use crate::node::Settings;
+use crate::shell::Tuning;
 use flags::Flags;
 use layer::Layer;
 use std::ffi::OsString;
@@ -46,6 +48,8 @@ pub struct Config {
     pub shards: usize,
     /// Whether each shard's thread is pinned to a core.
     pub pin_cores: bool,
+    /// The finer points of the shell.
+    pub tuning: Tuning,
     /// What clients get to leave on shutdown, milliseconds.
     pub grace_period_ms: u64,
     /// What to log: a `tracing` filter, known to be valid.

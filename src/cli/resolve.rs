@@ -4,9 +4,11 @@
 use super::flags::Flags;
 use super::json_file::js_number;
 use super::layer::Layer;
+use super::tuning::knobs;
 use super::{Config, Failure, Typed, unsupported};
 use crate::base::limits::CORES_MAX;
 use crate::node::{Settings, TrustedProxies};
+use crate::shell::Tuning;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use tracing_subscriber::EnvFilter;
@@ -34,13 +36,10 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
     let path = errors.text(flags.path.as_deref(), file.path.as_deref(), "/", path);
     let log = errors.text(flags.log.as_deref(), file.log.as_deref(), "info", log);
     errors.number("--max-connections-per-ip", flags.max_connections_per_ip.as_deref(), 0..=u64::MAX); // P-196
-    let proxies = flags.trusted_proxies.as_deref().map(|list| {
-        let proxies = TrustedProxies::parse(origins(list).iter().map(String::as_str));
-        proxies.map_err(|entry| format!("Invalid --trusted-proxies: {}", not_a_network(&entry)))
-    });
-    let proxies = proxies.and_then(|proxies| errors.take(proxies));
+    let proxies = flags.trusted_proxies.as_deref().and_then(|list| errors.proxies(list));
     let payload = errors.number("--max-payload-bytes", flags.max_payload_bytes.as_deref(), 0..=u64::MAX);
     let shards = errors.number("--shards", flags.shards.as_deref(), 1..=CORES_MAX as u64);
+    let tuning = errors.tuning(flags, file.tuning);
     let grace = flags
         .grace_period
         .as_deref()
@@ -60,6 +59,7 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
         port: port.expect("no errors"),
         shards,
         pin_cores: typed_pinning.or(file.pin_cores).unwrap_or(shards <= cores),
+        tuning,
         grace_period_ms: grace.or(file.grace_period_ms).unwrap_or(0),
         log,
         settings: Settings {
@@ -127,6 +127,18 @@ impl Errors {
         let number = typed.parse().ok().filter(|number| digits && range.contains(number));
         let limits = must_be(&range);
         self.take(number.ok_or_else(|| format!("Invalid {option}: {typed} ({limits})")))
+    }
+
+    fn proxies(&mut self, list: &str) -> Option<TrustedProxies> {
+        let proxies = TrustedProxies::parse(origins(list).iter().map(String::as_str));
+        self.take(proxies.map_err(|entry| format!("Invalid --trusted-proxies: {}", not_a_network(&entry))))
+    }
+
+    fn tuning(&mut self, flags: &Flags, mut tuning: Tuning) -> Tuning {
+        for knob in knobs() {
+            self.take(knob.turn(&flags.tuning, &mut tuning));
+        }
+        tuning
     }
 
     fn finish(self) -> Result<(), Failure> {

@@ -10,6 +10,7 @@ use super::mesh::{Inbox, Mailbox, Outgoing, Parcel};
 use super::signal::Signal;
 use super::stream::Stream;
 use super::sys;
+use super::tuning::Tuning;
 use crate::base::ids::{ConnId, CoreId};
 use crate::node::{Call, Chunk, Input, Node, Outbox, Output, Reply};
 use crossbeam_channel::Sender;
@@ -19,6 +20,7 @@ use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
@@ -27,9 +29,6 @@ use std::time::Duration;
 
 /// Bytes that one read takes at most. Larger messages come in several reads.
 const SCRATCH_BYTES: usize = 256 * 1024;
-
-/// Parcels handled before other tasks of the core get their turn.
-const PARCELS_PER_TURN: usize = 256;
 
 /// How long accepting pauses when the process is out of descriptors or memory.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
@@ -44,6 +43,7 @@ const SLEEP_MS_MAX: u64 = 60_000;
 pub(super) struct Start {
     pub(super) node: Node,
     pub(super) id: CoreId,
+    pub(super) tuning: Tuning,
     pub(super) mailbox: Mailbox,
     pub(super) outgoing: Outgoing,
     pub(super) listener: std::net::TcpListener,
@@ -56,6 +56,7 @@ pub(super) struct Start {
 /// One core, shared by its tasks.
 pub(super) struct CoreLoop {
     id: CoreId,
+    tuning: Tuning,
     node: RefCell<Node>,
     outbox: RefCell<Outbox>,
     conns: RefCell<Vec<Option<Rc<Conn>>>>,
@@ -106,9 +107,10 @@ pub(super) async fn run(start: Start) {
 impl CoreLoop {
     /// Takes the descriptors that a core needs.
     fn new(start: Start) -> io::Result<(Rc<Self>, Inbox, Rc<TcpListener>)> {
-        let Start { node, id, mailbox, outgoing, listener, stopped, started: _ } = start;
+        let Start { node, id, tuning, mailbox, outgoing, listener, stopped, started: _ } = start;
         let core = Self {
             id,
+            tuning,
             node: RefCell::new(node),
             outbox: RefCell::default(),
             conns: RefCell::default(),
@@ -274,7 +276,7 @@ impl CoreLoop {
 
     async fn read_mail(&self, inbox: &Inbox, listener: &TcpListener) {
         // Counts over sleeps: a sender that is just as fast would never let this task sleep.
-        let mut handled = 0_usize;
+        let mut handled = 0;
         loop {
             while let Some(parcel) = inbox.next() {
                 match parcel {
@@ -287,13 +289,28 @@ impl CoreLoop {
                     Parcel::Exit => return,
                 }
                 handled += 1;
-                if handled == PARCELS_PER_TURN {
+                if handled >= self.tuning.turn_budget {
                     handled = 0;
                     self.yield_to_ring().await;
                 }
             }
-            inbox.arrived().await;
+            if !self.look_out_for_mail(inbox).await {
+                inbox.arrived().await;
+            }
         }
+    }
+
+    /// Looks for mail for as long as the operator wants; whether there is some.
+    async fn look_out_for_mail(&self, inbox: &Inbox) -> bool {
+        let Some(limit) = NonZeroU32::new(self.tuning.spin_us) else { return false };
+        let spin = self.clock.stopwatch();
+        while spin.elapsed_us() < limit.get() {
+            self.yield_to_ring().await;
+            if !inbox.is_empty() {
+                return true;
+            }
+        }
+        false
     }
 
     /// Lets I/O, timers and other tasks have their turn. A task that merely wakes itself would

@@ -1,5 +1,6 @@
 //! The listening sockets: one per core on the same port, shared out by the kernel.
 
+use super::tuning::Tuning;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -13,11 +14,23 @@ const BACKLOG: i32 = 4_096;
 /// # Errors
 /// When the address is taken, also by another server that shares ports: the first bind
 /// is exclusive.
-pub(super) fn bind(address: SocketAddr, cores: usize) -> io::Result<Vec<TcpListener>> {
+pub(super) fn bind(address: SocketAddr, cores: usize, tuning: &Tuning) -> io::Result<Vec<TcpListener>> {
     let exclusive = socket(address, false)?;
     let address = local(&exclusive)?;
     drop(exclusive);
-    (0..cores).map(|_| socket(address, true).map(TcpListener::from)).collect()
+    let listener = |_| {
+        let listener = socket(address, true)?;
+        // Accepted sockets inherit both; the kernel doubles them for its own bookkeeping.
+        let set = |bytes: u32, set: fn(&Socket, usize) -> io::Result<()>| match bytes {
+            0 => Ok(()),
+            bytes => set(&listener, bytes as usize),
+        };
+        set(tuning.send_buffer_bytes, Socket::set_send_buffer_size)?;
+        set(tuning.receive_buffer_bytes, Socket::set_recv_buffer_size)?;
+        listener.listen(BACKLOG)?;
+        Ok(TcpListener::from(listener))
+    };
+    (0..cores).map(listener).collect()
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
@@ -25,9 +38,6 @@ fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(shared)?;
     socket.bind(&SockAddr::from(address))?;
-    if shared {
-        socket.listen(BACKLOG)?;
-    }
     Ok(socket)
 }
 
@@ -37,15 +47,15 @@ fn local(socket: &Socket) -> io::Result<SocketAddr> {
 
 #[cfg(test)]
 mod tests {
-    use super::bind;
+    use super::{Tuning, bind};
 
     #[test]
     fn a_port_is_ours_alone() {
         // P-2, P-183
-        let listeners = bind("127.0.0.1:0".parse().unwrap(), 3).unwrap();
+        let listeners = bind("127.0.0.1:0".parse().unwrap(), 3, &Tuning::default()).unwrap();
         let address = listeners[0].local_addr().unwrap();
         assert_ne!(address.port(), 0);
         assert!(listeners.iter().all(|listener| listener.local_addr().unwrap() == address));
-        assert_eq!(bind(address, 1).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
+        assert_eq!(bind(address, 1, &Tuning::default()).unwrap_err().kind(), std::io::ErrorKind::AddrInUse);
     }
 }

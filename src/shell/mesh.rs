@@ -100,6 +100,11 @@ impl Inbox {
         self.mailbox.queue.try_recv().ok()
     }
 
+    /// Whether nothing has arrived.
+    pub(super) fn is_empty(&self) -> bool {
+        self.mailbox.queue.is_empty()
+    }
+
     /// Sleeps until something may have arrived.
     pub(super) async fn arrived(&self) {
         let Bell { armed, event } = &*self.mailbox.bell;

@@ -14,6 +14,8 @@ mod server;
 mod signal;
 mod stream;
 mod sys;
+mod tuning;
 
 pub use server::{Options, Server};
 pub use sys::{available_cores, block_signals, raise_descriptor_limit, wait_for_signal};
+pub use tuning::Tuning;

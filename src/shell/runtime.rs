@@ -5,10 +5,6 @@ use monoio::{IoUringDriver, LegacyDriver, RuntimeBuilder};
 use std::future::Future;
 use std::io;
 
-/// Entries of the submission queue. More in flight than that is fine: the kernel keeps
-/// a list of completions that do not fit.
-const RING_ENTRIES: u32 = 1_024;
-
 /// Runs a core's main task to its end on the best driver that the kernel allows.
 ///
 /// COOP_TASKRUN and SINGLE_ISSUER save 20 % of the CPU per request and make waking a busy
@@ -17,7 +13,11 @@ const RING_ENTRIES: u32 = 1_024;
 ///
 /// # Errors
 /// Only if not even epoll is to be had.
-pub(super) fn run<F: Future<Output = ()>>(core: CoreId, main: impl FnOnce() -> F) -> io::Result<()> {
+pub(super) fn run<F: Future<Output = ()>>(
+    core: CoreId,
+    ring_entries: u32,
+    main: impl FnOnce() -> F,
+) -> io::Result<()> {
     if monoio::utils::detect_uring() {
         for with_flags in [true, false] {
             let mut ring = io_uring::IoUring::builder();
@@ -25,7 +25,7 @@ pub(super) fn run<F: Future<Output = ()>>(core: CoreId, main: impl FnOnce() -> F
                 ring.setup_coop_taskrun().setup_single_issuer();
             }
             let builder = RuntimeBuilder::<IoUringDriver>::new().uring_builder(ring);
-            match builder.with_entries(RING_ENTRIES).enable_timer().build() {
+            match builder.with_entries(ring_entries).enable_timer().build() {
                 Ok(mut runtime) => {
                     tracing::debug!(%core, with_flags, "io_uring");
                     runtime.block_on(main());

@@ -2,6 +2,7 @@
 
 use super::core_loop::{self, Start};
 use super::mesh::{Address, Mailbox, Outgoing, Parcel, mesh};
+use super::tuning::Tuning;
 use super::{listener, runtime, sys};
 use crate::base::counters::Counters;
 use crate::base::fault::{Code, Fault};
@@ -24,6 +25,8 @@ pub struct Options {
     pub shards: u16,
     /// Whether each core's thread stays on its own processor.
     pub pin_cores: bool,
+    /// The finer points.
+    pub tuning: Tuning,
 }
 
 /// A running server. It runs on if it is dropped; [`Server::stop`] ends it.
@@ -42,13 +45,14 @@ impl Server {
     /// driver; nothing is left behind (P-183).
     pub fn start(settings: &Settings, options: &Options) -> io::Result<Self> {
         let options = Options { shards: options.shards.max(1), ..options.clone() };
-        let listeners = listener::bind(options.address, usize::from(options.shards))?;
+        let listeners = listener::bind(options.address, usize::from(options.shards), &options.tuning)?;
         let address = listeners[0].local_addr()?;
         let (cores, mailboxes) = mesh(usize::from(options.shards))?;
         let (stopped_sender, stopped) = unbounded();
         let (started_sender, started) = unbounded();
         let blueprint = Blueprint {
             settings: settings.clone(),
+            tuning: options.tuning,
             counters: Arc::default(),
             addresses: cores.clone(),
             started: started_sender,
@@ -163,6 +167,7 @@ impl Server {
 #[derive(Clone)]
 struct Blueprint {
     settings: Settings,
+    tuning: Tuning,
     counters: Arc<Counters>,
     addresses: Vec<Address>,
     started: Sender<io::Result<()>>,
@@ -183,13 +188,14 @@ impl Blueprint {
         {
             tracing::warn!(core = %id, processor, %error, "not pinned");
         }
-        let Self { settings, counters, addresses, started, stopped } = self;
+        let Self { settings, tuning, counters, addresses, started, stopped } = self;
         let cores = u16::try_from(addresses.len()).expect("shards are counted in 16 bits");
         // The node is made here: what it shares within the core never leaves the thread.
         let node = Node::new(id, cores, Rc::new(settings), counters, seed);
         let outgoing = Outgoing::new(id, addresses);
-        let start = Start { node, id, mailbox, outgoing, listener, started: started.clone(), stopped };
-        if let Err(error) = runtime::run(id, || core_loop::run(start)) {
+        let start =
+            Start { node, id, tuning, mailbox, outgoing, listener, started: started.clone(), stopped };
+        if let Err(error) = runtime::run(id, tuning.ring_entries, || core_loop::run(start)) {
             // Nobody listens only if the server has failed to start elsewhere.
             let _ = started.send(Err(error));
         }

@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::raw::{Raw, UPGRADE};
 use crate::{Running, shop};
 use noex_server::base::fault::Code;
-use noex_server::shell::{Options, Server};
+use noex_server::shell::{Options, Server, Tuning};
 use std::thread;
 
 #[test]
@@ -18,7 +18,13 @@ fn a_stopped_server_leaves_its_port() {
         let mut client = Client::connect(address);
         client.is_served();
         // While it runs, nobody else gets it.
-        assert!(Server::start(&settings, &Options { address, shards: 2, pin_cores: false }).is_err());
+        assert!(
+            Server::start(
+                &settings,
+                &Options { address, shards: 2, pin_cores: false, tuning: Tuning::default() }
+            )
+            .is_err()
+        );
         client.is_served();
         let stopping = thread::spawn(move || server.stop(0));
         assert_eq!(client.closed(), (1000, "server_shutdown".to_owned()));

@@ -19,7 +19,7 @@ mod volume;
 mod shop;
 
 use noex_server::node::Settings;
-use noex_server::shell::{Options, Server};
+use noex_server::shell::{Options, Server, Tuning};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Running {
     }
 
     pub(crate) fn start_at(settings: &Settings, shards: u16, address: SocketAddr) -> Self {
-        let options = Options { address, shards, pin_cores: false };
+        let options = Options { address, shards, pin_cores: false, tuning: Tuning::default() };
         Self(Some(Server::start(settings, &options).expect("a server")))
     }
 

@@ -44,6 +44,9 @@ pub(super) fn read(file: &str, text: &str, shards: Shards) -> Result<Layer, Vec<
     if let Some(table) = root.table("limits") {
         server::limits(table, &mut layer.limits);
     }
+    if let Some(table) = root.table("tuning") {
+        server::tuning(table, &mut layer.tuning);
+    }
     if let Some(table) = root.table("auth") {
         layer.auth = auth::read(table);
     }

@@ -2,9 +2,11 @@
 
 use super::super::layer::{Backpressure, Layer};
 use super::super::resolve::{self, PORT_RANGE};
+use super::super::tuning::knobs;
 use super::table::Table;
 use crate::base::limits::{CORES_MAX, Limits};
 use crate::node::TrustedProxies;
+use crate::shell::Tuning;
 
 /// Reads `[server]`.
 pub(super) fn read(mut table: Table<'_>, layer: &mut Layer) {
@@ -57,6 +59,17 @@ fn grace_period(table: &mut Table<'_>) -> Option<u64> {
     resolve::duration_ms(text)
         .map_err(|message| table.complain(KEY, format!("Invalid {KEY}: {message}")))
         .ok()
+}
+
+/// Reads `[tuning]`; what is not said keeps its default.
+pub(super) fn tuning(mut table: Table<'_>, tuning: &mut Tuning) {
+    for knob in knobs() {
+        let number = table.integer(knob.key, knob.range.clone());
+        if let Some(number) = number {
+            *(knob.field)(tuning) = u32::try_from(number).expect("in range");
+        }
+    }
+    table.finish();
 }
 
 /// Reads `[limits]`; what is not said keeps its default.
