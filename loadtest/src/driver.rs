@@ -11,6 +11,23 @@ use crate::poll::{Poll, Ready};
 use crate::schedule::Schedule;
 use crate::tally::{Fault, Tally};
 
+/// Something that loads the server for a while.
+pub trait Load {
+    /// Goes on with its requests for `duration`; returns how long it took.
+    ///
+    /// # Errors
+    /// All connections have ended, or the wait itself failed.
+    fn run_for(&mut self, duration: Duration) -> io::Result<Duration>;
+
+    /// What was counted so far.
+    fn tally(&mut self) -> &mut Tally;
+
+    /// Open loop: requests that are due and not sent, because the server has too many in flight already.
+    fn behind(&self) -> u64 {
+        0
+    }
+}
+
 /// All lanes with the epoll set that watches them; a lane's mark is its index.
 #[derive(Debug)]
 pub struct Driver {
@@ -41,44 +58,12 @@ impl Driver {
         Ok(Self { poll, ready: Vec::new(), lanes, shared, schedule, filled: Vec::new() })
     }
 
-    /// What was counted so far.
-    pub fn tally(&mut self) -> &mut Tally {
-        &mut self.shared.tally
-    }
-
     /// Sends the first requests of every lane, or begins the schedule.
     pub fn start(&mut self) {
         match &mut self.schedule {
             Some(schedule) => schedule.start(self.shared.now()),
             None => (0..self.lanes.len()).for_each(|index| self.act(index, Lane::fill)),
         }
-    }
-
-    /// Goes on with every lane's requests for `duration`; returns how long it took.
-    ///
-    /// # Errors
-    /// All connections have ended, or the wait itself failed.
-    pub fn run_for(&mut self, duration: Duration) -> io::Result<Duration> {
-        let start = Instant::now();
-        loop {
-            if self.lanes.iter().all(Option::is_none) {
-                let text = self.shared.tally.first_fault().unwrap_or("closed by the server");
-                return Err(io::Error::other(format!("all connections have ended; first fault: {text}")));
-            }
-            // A thousand lanes are not looked through every turn.
-            for _ in 0..256 {
-                let elapsed = start.elapsed();
-                if elapsed >= duration {
-                    return Ok(elapsed);
-                }
-                self.turn(duration - elapsed, true)?;
-            }
-        }
-    }
-
-    /// Open loop: requests that are due and not sent, because the server has too many in flight already.
-    pub fn behind(&self) -> u64 {
-        self.lanes.iter().flatten().map(|lane| lane.behind() as u64).sum()
     }
 
     /// Lets the lanes read that did not, sends nothing more but what is due, and waits at most `patience` for
@@ -89,10 +74,7 @@ impl Driver {
     pub fn drain(&mut self, patience: Duration) -> io::Result<()> {
         let open_loop = self.schedule.take().is_some();
         for index in 0..self.lanes.len() {
-            self.act(index, |lane, _| {
-                lane.resume();
-                Ok(())
-            });
+            self.act(index, |lane, _| lane.resume());
         }
         let waiting = |driver: &Self| driver.lanes.iter().flatten().map(Lane::waiting).sum::<usize>();
         let deadline = Instant::now() + patience;
@@ -187,5 +169,33 @@ impl Driver {
             // Dropping the lane closes its descriptor, which leaves the epoll set by itself.
             self.lanes[index] = None;
         }
+    }
+}
+
+impl Load for Driver {
+    fn run_for(&mut self, duration: Duration) -> io::Result<Duration> {
+        let start = Instant::now();
+        loop {
+            if self.lanes.iter().all(Option::is_none) {
+                let text = self.shared.tally.first_fault().unwrap_or("closed by the server");
+                return Err(io::Error::other(format!("all connections have ended; first fault: {text}")));
+            }
+            // A thousand lanes are not looked through every turn.
+            for _ in 0..256 {
+                let elapsed = start.elapsed();
+                if elapsed >= duration {
+                    return Ok(elapsed);
+                }
+                self.turn(duration - elapsed, true)?;
+            }
+        }
+    }
+
+    fn tally(&mut self) -> &mut Tally {
+        &mut self.shared.tally
+    }
+
+    fn behind(&self) -> u64 {
+        self.lanes.iter().flatten().map(|lane| lane.behind() as u64).sum()
     }
 }

@@ -12,7 +12,9 @@
 //! | [`dial`] | connecting, from which address |
 //! | [`session`] | a connection while it is set up: handshake, welcome, login, one blocking call at a time |
 //! | [`workload`] | what each connection sends and what it must get back, one file per workload |
+//! | [`definitions`] | the buckets and queries that the workloads use |
 //! | [`driver`] | the epoll loop over all connections |
+//! | [`storm`] | the loop of `connect-storm`, whose connections end with their welcome |
 //! | [`schedule`] | the open loop: which request is due when |
 //! | [`lane`] | one connection in the loop: its socket, its window, its role |
 //! | [`window`] | which ids are in flight, since when, and in which order they must be answered |
@@ -20,6 +22,7 @@
 //! | [`tally`], [`timeline`] | what is counted: answers, pushes, latencies, faults; the same over time |
 //! | [`observer`], [`progress`] | what is watched meanwhile: CPU time and memory, the line on the terminal |
 //! | [`report`] | the figures, as text and as JSON |
+//! | [`random`] | a seeded generator: the same seed asks the same questions |
 //! | [`wire`] | frames, messages and request templates; pure |
 //! | [`machine`], [`server_process`] | this process's core and descriptors; the server's CPU time and memory |
 //! | [`check`] | whether a recorded history is strictly serialisable; pure, `tests/sim` uses it too |
@@ -32,6 +35,7 @@
 
 pub mod args;
 pub mod check;
+pub mod definitions;
 pub mod dial;
 pub mod driver;
 pub mod lane;
@@ -40,6 +44,7 @@ pub mod observer;
 pub mod peer;
 pub mod poll;
 pub mod progress;
+pub mod random;
 pub mod report;
 pub mod run;
 pub mod schedule;
@@ -47,6 +52,7 @@ pub mod server_process;
 pub mod session;
 pub mod socket;
 pub mod spawn;
+pub mod storm;
 pub mod tally;
 pub mod timeline;
 pub mod url;

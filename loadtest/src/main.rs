@@ -4,20 +4,19 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use noex_loadtest::args::Cli;
-use noex_loadtest::report::Report;
+use noex_loadtest::args::{Cli, Command, CompareArgs, Options, WorkloadArgs};
+use noex_loadtest::report::{Report, compare};
 use noex_loadtest::run::{RunError, run};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = run(&cli.workload).and_then(|report| {
-        show(&report, cli.workload.options().json.as_deref())?;
-        Ok(report.ok)
-    });
+    let outcome = match Cli::parse().command {
+        Command::Run(workload) => load(&workload),
+        Command::Compare(sides) => compare(&sides),
+    };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -28,19 +27,50 @@ fn main() -> ExitCode {
     }
 }
 
+/// Runs a workload; whether nothing was wrong.
+fn load(workload: &WorkloadArgs) -> Result<bool, RunError> {
+    let report = run(workload)?;
+    show(&report, workload.options())?;
+    Ok(report.ok)
+}
+
 /// Prints the report and writes the files that were asked for.
-fn show(report: &Report, json: Option<&Path>) -> Result<(), RunError> {
-    let instead_of_text = json.is_some_and(|path| path == Path::new("-"));
-    let text = if instead_of_text { report.to_json() } else { report.to_text() };
-    // A reader that closed the pipe (`| head -1`) has seen what it wanted.
-    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
-    if let Some(path) = json.filter(|_| !instead_of_text) {
-        write(path, &report.to_json())?;
+fn show(report: &Report, options: &Options) -> Result<(), RunError> {
+    let json_only = options.json.as_deref() == Some(Path::new("-"));
+    print(&if json_only { report.to_json() } else { report.to_text() });
+    if let Some(path) = options.json.as_deref().filter(|_| !json_only) {
+        write(path, &(report.to_json() + "\n"))?;
+    }
+    if let Some(path) = &options.csv {
+        write(path, &report.to_csv())?;
+    }
+    if let Some(path) = &options.plot {
+        write(path, &report.to_svg())?;
     }
     Ok(())
 }
 
+fn compare(sides: &CompareArgs) -> Result<bool, RunError> {
+    let (before, after) = (read(&sides.before)?, read(&sides.after)?);
+    print(&compare::compare(&before, &after).map_err(RunError::Arguments)?);
+    Ok(true)
+}
+
+fn read(paths: &[PathBuf]) -> Result<Vec<Report>, RunError> {
+    let mut reports = Vec::new();
+    for path in paths {
+        let failed = |error: String| RunError::Arguments(format!("{}: {error}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| failed(error.to_string()))?;
+        reports.extend(compare::parse(&text).map_err(failed)?);
+    }
+    Ok(reports)
+}
+
+/// A reader that closed the pipe (`| head -1`) has seen what it wanted.
+fn print(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{}", text.trim_end());
+}
+
 fn write(path: &Path, text: &str) -> Result<(), RunError> {
-    fs::write(path, format!("{text}\n"))
-        .map_err(|error| RunError::Arguments(format!("{}: {error}", path.display())))
+    fs::write(path, text).map_err(|error| RunError::Arguments(format!("{}: {error}", path.display())))
 }

@@ -85,6 +85,8 @@ impl Observer {
     ) -> io::Result<()> {
         let mut resident_bytes = None;
         if let Some(server) = &mut self.server {
+            // Also to see threads before they end.
+            server.process.cpu_time()?;
             let bytes = server.process.resident_bytes()?;
             server.resident_peak_bytes = server.resident_peak_bytes.max(bytes);
             resident_bytes = Some(bytes);
@@ -106,9 +108,8 @@ impl Observer {
     pub fn end(&mut self, elapsed: Duration, behind: u64) -> io::Result<Measured> {
         let client_cpu = machine::thread_cpu_time().saturating_sub(self.client_cpu);
         let mut measured = Measured { elapsed, client_cpu, behind, server: None };
-        if let Some(server) = &self.server {
+        if let Some(server) = &mut self.server {
             measured.server = Some(ServerMeasured {
-                // The time of threads that end in between is lost.
                 cpu: server.process.cpu_time()?.saturating_sub(server.cpu),
                 source: server.process.source(),
                 resident_before_bytes: server.resident_before_bytes,

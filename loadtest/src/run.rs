@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 use crate::args::{Options, WorkloadArgs};
+use crate::definitions;
 use crate::dial::Dialer;
-use crate::driver::Driver;
+use crate::driver::{Driver, Load};
 use crate::lane::{Lane, Shared};
 use crate::machine;
 use crate::observer::Observer;
 use crate::report::{Measured, Report, Setting};
 use crate::session::{CallError, Control, Session};
 use crate::spawn::SpawnedServer;
+use crate::storm::Storm;
 use crate::tally::{Counted, Fault, Tally};
 use crate::timeline::Timeline;
 use crate::workload::{self, Workload};
@@ -74,7 +76,7 @@ fn load(args: &WorkloadArgs) -> Result<Report, RunError> {
         machine::pin(core).map_err(|error| RunError::Arguments(format!("--core {core}: {error}")))?;
     }
     let mut observer = Observer::new(options.server_pid)?;
-    let mut plan = workload::plan(args);
+    let Some(mut plan) = workload::plan(args) else { return storm(args, observer) };
     let opened = open(plan.as_mut(), options, &mut observer)?;
     let mut driver = opened.driver;
 
@@ -91,16 +93,36 @@ fn load(args: &WorkloadArgs) -> Result<Report, RunError> {
     driver.drain(options.patience)?;
     conclude(plan.as_mut(), options, &opened.dialer, &mut driver)?;
 
-    let setting = Setting {
+    let mut report = Report::new(setting(args), &measured, driver.tally());
+    report.notes.extend(plan.notes().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    Ok(report)
+}
+
+/// The one workload whose connections have no roles.
+fn storm(args: &WorkloadArgs, mut observer: Observer) -> Result<Report, RunError> {
+    let options = args.options();
+    let limit = machine::raise_descriptor_limit();
+    let failed = |error: io::Error| RunError::Server(explain("", &error.into(), options, limit));
+    let dialer = Dialer::new(options).map_err(failed)?;
+    // Says at once, and better, that there is no server.
+    drop(dialer.connect(0).map_err(failed)?);
+    let mut storm = Storm::new(args, dialer)?;
+    observer.begin()?;
+    run_phase(&mut storm, "warm-up", options.warmup, &mut observer).map_err(failed)?;
+    let measured = measure(&mut storm, options.duration, &mut observer)?;
+    storm.drain()?;
+    Ok(Report::new(setting(args), &measured, storm.tally()))
+}
+
+fn setting(args: &WorkloadArgs) -> Setting {
+    let options = args.options();
+    Setting {
         workload: args.name().to_owned(),
         url: options.url.to_string(),
         connections: options.connections,
         in_flight: options.in_flight,
         rate: options.rate,
-    };
-    let mut report = Report::new(setting, &measured, driver.tally());
-    report.notes.extend(plan.notes().into_iter().map(|(name, text)| (name.to_owned(), text)));
-    Ok(report)
+    }
 }
 
 /// All connections, with their roles.
@@ -114,9 +136,14 @@ struct Opened {
 /// Prepares the workload, opens all connections and gives them their roles.
 fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> Result<Opened, RunError> {
     let limit = machine::raise_descriptor_limit();
-    let failed = |error: CallError| RunError::Server(explain(&error, options, limit));
+    let failed = |error: CallError| RunError::Server(explain("", &error, options, limit));
     let dialer = Dialer::new(options).map_err(|error| failed(error.into()))?;
-    plan.prepare(&Control { dialer: &dialer, options }).map_err(failed)?;
+    let control = Control { dialer: &dialer, options };
+    if options.define {
+        let define = |mut session| definitions::define(&mut session, &plan.needs());
+        control.open_as_admin().and_then(define).map_err(failed)?;
+    }
+    plan.prepare(&control).map_err(failed)?;
     observer.begin()?;
 
     let mut shared = Shared::new(Tally::new(plan.counted()), options.in_flight, options.rate.is_some());
@@ -124,7 +151,9 @@ fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> 
     let (start, count) = (Instant::now(), plan.lanes());
     let mut lanes = Vec::with_capacity(count);
     for index in 0..count {
-        let failed = |error: CallError| failed(error.context(&format!("connection {index}")));
+        let failed = |error: CallError| {
+            RunError::Server(explain(&format!("connection {index}: "), &error, options, limit))
+        };
         let start = Instant::now();
         let mut session = Session::open(&dialer, options, index).map_err(failed)?;
         shared.tally.connection(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
@@ -143,7 +172,7 @@ fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> 
 }
 
 /// What went wrong while connections were opened, with what can be done about it.
-fn explain(error: &CallError, options: &Options, limit: Option<u64>) -> String {
+fn explain(step: &str, error: &CallError, options: &Options, limit: Option<u64>) -> String {
     let hint = match error {
         CallError::Io(io_error) => match io_error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::MFILE) => {
@@ -159,13 +188,21 @@ fn explain(error: &CallError, options: &Options, limit: Option<u64>) -> String {
         CallError::Refused { code, .. } if code == "UNAUTHORIZED" && options.token.is_none() => {
             " (--token logs in)".to_owned()
         }
+        CallError::Refused { code, .. } if code.ends_with("_NOT_DEFINED") && !options.define => {
+            " (--define makes what the workload needs, or start the server with examples/loadtest.toml)"
+                .into()
+        }
         _ => String::new(),
     };
-    format!("{}: {error}{hint}", options.url)
+    format!("{}: {step}{error}{hint}", options.url)
 }
 
 /// Runs the measured phase.
-fn measure(driver: &mut Driver, duration: Duration, observer: &mut Observer) -> Result<Measured, RunError> {
+fn measure(
+    driver: &mut impl Load,
+    duration: Duration,
+    observer: &mut Observer,
+) -> Result<Measured, RunError> {
     observer.begin_phase()?;
     driver.tally().record(true);
     let elapsed = run_phase(driver, "measure", duration, observer)?;
@@ -175,7 +212,7 @@ fn measure(driver: &mut Driver, duration: Duration, observer: &mut Observer) -> 
 
 /// Runs for `duration`, with a look at the figures now and then.
 fn run_phase(
-    driver: &mut Driver,
+    driver: &mut impl Load,
     phase: &str,
     duration: Duration,
     observer: &mut Observer,
@@ -200,7 +237,8 @@ fn conclude(
     driver: &mut Driver,
 ) -> Result<(), RunError> {
     let failed = |error: CallError| RunError::Server(format!("the final state cannot be read: {error}"));
-    let findings = plan.conclude(&Control { dialer, options }).map_err(failed)?;
+    let mut findings = plan.conclude(&Control { dialer, options }).map_err(failed)?;
+    findings.extend(plan.watch(driver.tally().timeline().slots()));
     driver.settle(options.patience)?;
     let tally = driver.tally();
     for finding in findings {

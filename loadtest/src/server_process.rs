@@ -2,6 +2,7 @@
 //!
 //! Wall time is noise on small and shared machines; CPU time per operation is what can be compared.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::time::Duration;
@@ -23,6 +24,10 @@ pub enum CpuSource {
 pub struct ServerProcess {
     pid: u32,
     source: CpuSource,
+    /// What each living thread has used, in nanoseconds.
+    threads: BTreeMap<String, u64>,
+    /// What threads had used when they were last seen, and are not any more.
+    ended_ns: u64,
 }
 
 impl ServerProcess {
@@ -32,11 +37,10 @@ impl ServerProcess {
     /// There is no such process, or its figures cannot be read.
     pub fn observe(pid: u32) -> io::Result<Self> {
         // A kernel without schedstat shows no file or zeros; one source is kept for the whole run.
-        let source = match schedstat_time(pid) {
-            Ok(time) if !time.is_zero() => CpuSource::Schedstat,
-            _ => CpuSource::Stat,
-        };
-        let process = Self { pid, source };
+        let threads = thread_times(pid)?;
+        let source =
+            if threads.values().any(|time| *time > 0) { CpuSource::Schedstat } else { CpuSource::Stat };
+        let mut process = Self { pid, source, threads, ended_ns: 0 };
         process.cpu_time()?;
         Ok(process)
     }
@@ -46,13 +50,24 @@ impl ServerProcess {
         self.source
     }
 
-    /// User and system time used so far.
+    /// User and system time used so far; never less than before. What a thread uses between the last look and
+    /// its end is not seen where single threads are read.
     ///
     /// # Errors
     /// The process has ended.
-    pub fn cpu_time(&self) -> io::Result<Duration> {
+    pub fn cpu_time(&mut self) -> io::Result<Duration> {
         match self.source {
-            CpuSource::Schedstat => schedstat_time(self.pid),
+            CpuSource::Schedstat => {
+                let threads = thread_times(self.pid)?;
+                let before = std::mem::replace(&mut self.threads, threads);
+                // Less than before: another thread with the same number.
+                let goes_on = |(thread, time): &(&String, &u64)| {
+                    self.threads.get(*thread).is_some_and(|now| now >= *time)
+                };
+                self.ended_ns +=
+                    before.iter().filter(|thread| !goes_on(thread)).map(|(_, time)| time).sum::<u64>();
+                Ok(Duration::from_nanos(self.ended_ns + self.threads.values().sum::<u64>()))
+            }
             CpuSource::Stat => {
                 let text = fs::read_to_string(format!("/proc/{}/stat", self.pid))?;
                 let ticks = stat_ticks(&text).ok_or(io::ErrorKind::InvalidData)?;
@@ -72,15 +87,17 @@ impl ServerProcess {
     }
 }
 
-fn schedstat_time(pid: u32) -> io::Result<Duration> {
-    let mut nanoseconds = 0;
+/// What each living thread has used, in nanoseconds.
+fn thread_times(pid: u32) -> io::Result<BTreeMap<String, u64>> {
+    let mut times = BTreeMap::new();
     for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let task = task?;
         // A thread may end between the listing and the reading.
-        let Ok(text) = fs::read_to_string(task?.path().join("schedstat")) else { continue };
-        nanoseconds +=
-            text.split_whitespace().next().and_then(|field| field.parse::<u64>().ok()).unwrap_or(0);
+        let Ok(text) = fs::read_to_string(task.path().join("schedstat")) else { continue };
+        let time = text.split_whitespace().next().and_then(|field| field.parse().ok()).unwrap_or(0);
+        times.insert(task.file_name().to_string_lossy().into_owned(), time);
     }
-    Ok(Duration::from_nanos(nanoseconds))
+    Ok(times)
 }
 
 /// `utime + stime`: the 14th and 15th field. The 2nd, the command, may itself contain spaces and brackets.
@@ -116,7 +133,7 @@ mod tests {
 
     #[test]
     fn this_process() {
-        let process = ServerProcess::observe(std::process::id()).unwrap();
+        let mut process = ServerProcess::observe(std::process::id()).unwrap();
         assert!(process.resident_bytes().unwrap() > 0);
         let before = process.cpu_time().unwrap();
         let mut sum = 0u64;
@@ -124,6 +141,14 @@ mod tests {
             sum = std::hint::black_box(sum + 1);
         }
         assert!(process.cpu_time().unwrap() > before);
+    }
+
+    #[test]
+    fn the_time_of_threads_that_have_ended_is_kept() {
+        let mut process = ServerProcess::observe(std::process::id()).unwrap();
+        let before = process.cpu_time().unwrap();
+        process.threads.insert("0".to_owned(), 3_600_000_000_000);
+        assert!(process.cpu_time().unwrap() >= before + Duration::from_secs(3600));
     }
 
     #[test]

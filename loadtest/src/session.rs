@@ -21,7 +21,10 @@ use crate::wire::message::{self, Message};
 pub const MASK: [u8; 4] = [0x5A, 0xC3, 0x96, 0x0F];
 
 /// The receive buffer of a connection that does not read, in bytes; the kernel doubles it.
-const RECEIVE_BUFFER_BYTES: usize = 4096;
+const RECEIVE_BUFFER_BYTES: usize = 16 * 1024;
+
+/// Requests of the set-up that are sent together: far below what a server takes from one connection.
+const CALLS_AT_ONCE: usize = 128;
 
 /// Why a call of the set-up failed.
 #[derive(Debug)]
@@ -87,6 +90,15 @@ impl Control<'_> {
     pub fn open(&self) -> Result<Session, CallError> {
         Session::open(self.dialer, self.options, 0)
     }
+
+    /// A fresh session of somebody who may define buckets and queries.
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_as_admin(&self) -> Result<Session, CallError> {
+        let token = self.options.admin_token.as_ref().or(self.options.token.as_ref()).cloned();
+        Session::open(self.dialer, &Options { token, ..self.options.clone() }, 0)
+    }
 }
 
 /// What is left of a session when the driver takes over.
@@ -134,7 +146,7 @@ impl Session {
         }
         if let Some(token) = &options.token {
             let login = session.call(&format!(r#""type":"auth.login","token":{}"#, json_string(token)));
-            login.map_err(|error| error.context("login with --token"))?;
+            login.map_err(|error| error.context("login"))?;
         }
         Ok(session)
     }
@@ -147,6 +159,11 @@ impl Session {
         let id = self.next_id;
         self.next_id += 1;
         self.send(Opcode::Text, format!("{{\"id\":{id},{members}}}").as_bytes())?;
+        self.result(id)
+    }
+
+    /// Waits for the result of request `id`.
+    fn result(&mut self, id: u64) -> Result<Value, CallError> {
         loop {
             let text = self.next_message()?;
             match message::read(&text) {
@@ -160,6 +177,27 @@ impl Session {
                 _ => return Err(protocol("unexpected message", &text)),
             }
         }
+    }
+
+    /// Sends all requests, a few hundred at a time, and waits for their results.
+    ///
+    /// # Errors
+    /// As [`Session::call`].
+    pub fn call_all(&mut self, requests: impl Iterator<Item = String>) -> Result<(), CallError> {
+        let mut requests = requests.peekable();
+        while requests.peek().is_some() {
+            let (first, mut bytes) = (self.next_id, Vec::new());
+            for members in requests.by_ref().take(CALLS_AT_ONCE) {
+                let text = format!("{{\"id\":{},{members}}}", self.next_id);
+                frame::append(&mut bytes, Opcode::Text, Some(MASK), text.as_bytes());
+                self.next_id += 1;
+            }
+            self.stream.write_all(&bytes)?;
+            for id in first..self.next_id {
+                self.result(id)?;
+            }
+        }
+        Ok(())
     }
 
     /// Makes the kernel hold as little as possible of what is not read: what a slow reader's machine would do.

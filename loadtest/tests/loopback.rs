@@ -5,7 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::process::Command;
 
 use clap::Parser;
-use noex_loadtest::args::Cli;
+use noex_loadtest::args::{Cli, Command as Task};
 use noex_loadtest::peer::{self, Kind, Misdeed};
 use noex_loadtest::report::Report;
 use noex_loadtest::run::{RunError, run};
@@ -18,7 +18,9 @@ fn start(misdeed: Option<Misdeed>) -> SocketAddr {
 fn run_line(address: SocketAddr, line: &str) -> Result<Report, RunError> {
     let url = format!("ws://{address}/");
     let fixed = ["--url", &url, "--duration", "0.2", "--warmup", "0.05"];
-    run(&Cli::parse_from(["noex-loadtest"].into_iter().chain(line.split(' ')).chain(fixed)).workload)
+    let arguments = ["noex-loadtest"].into_iter().chain(line.split(' ')).chain(fixed);
+    let Task::Run(workload) = Cli::parse_from(arguments).command else { panic!("a workload") };
+    run(&workload)
 }
 
 /// Runs `line` against an honest peer; it must be faultless and count something.
@@ -139,6 +141,30 @@ fn exit_codes_and_output() {
     let (code, out, _) = program(&["fanout", "--help"]);
     assert_eq!(code, 0);
     assert!(out.contains("--query") && out.contains("--server-pid"), "{out}");
+}
+
+#[test]
+fn files_are_written_and_compared() {
+    let directory = std::env::temp_dir().join(noex_loadtest::machine::unique_name("noex-loadtest"));
+    std::fs::create_dir(&directory).unwrap();
+    let file = |name: &str| directory.join(name).to_str().unwrap().to_owned();
+    let (json, csv, svg) = (file("a.json"), file("a.csv"), file("a.svg"));
+    let url = format!("ws://{}/", start(None));
+    let files = ["--json", &json, "--csv", &csv, "--plot", &svg];
+    let short = ["get", "--url", &url, "--connections", "2", "--duration", "0.2", "--warmup", "0"];
+    let (code, out, error) = program(&[&short[..], &files].concat());
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains(" ops/s   p99 "), "{out}");
+    assert!(std::fs::read_to_string(&csv).unwrap().lines().count() > 1);
+    assert!(std::fs::read_to_string(&svg).unwrap().contains("<polyline"));
+    let (code, out, error) = program(&["compare", &json, &json]);
+    assert_eq!(code, 0, "{error}");
+    assert!(out.contains("ops/s") && out.contains("1.000"), "{out}");
+    for bad in [csv, file("nothing")] {
+        let (code, _, error) = program(&["compare", &json, &bad]);
+        assert!(code == 2 && error.contains(&bad), "{error}");
+    }
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 /// tungstenite accepts our handshake and frames, and we accept its.

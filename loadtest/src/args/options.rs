@@ -18,6 +18,12 @@ pub struct Options {
     /// Log in with this token (`auth.login`) on every connection
     #[arg(long, value_name = "TOKEN", value_parser = name, help_heading = "Server")]
     pub token: Option<String>,
+    /// Define the buckets and queries that the workload needs and the server does not have
+    #[arg(long, help_heading = "Server")]
+    pub define: bool,
+    /// Log in with this token for --define (default: that of --token)
+    #[arg(long, value_name = "TOKEN", value_parser = name, requires = "define", help_heading = "Server")]
+    pub admin_token: Option<String>,
     /// Process id of the server: reports its CPU time per operation and its resident memory
     #[arg(long, value_name = "PID", conflicts_with = "spawn", help_heading = "Server")]
     pub server_pid: Option<u32>,
@@ -57,6 +63,12 @@ pub struct Options {
     /// Write the report as JSON, to a file or (without FILE) instead of the text
     #[arg(long, value_name = "FILE", num_args = 0..=1, default_missing_value = "-", help_heading = "Output")]
     pub json: Option<PathBuf>,
+    /// Write the measured phase over time as CSV, a line per slot
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub csv: Option<PathBuf>,
+    /// Draw throughput and latency percentiles over time as SVG
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub plot: Option<PathBuf>,
 }
 
 /// The records that a workload reads and writes.

@@ -70,6 +70,13 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     }
 }
 
+pub(super) fn percent(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(percent @ 0..=100) => Ok(percent),
+        _ => Err("expected a whole number from 0 to 100".to_owned()),
+    }
+}
+
 pub(super) fn json_object(text: &str) -> Result<serde_json::Value, String> {
     match serde_json::from_str(text) {
         Ok(serde_json::Value::Object(members)) => Ok(serde_json::Value::Object(members)),

@@ -10,6 +10,10 @@ use crate::server_process::CpuSource;
 use crate::tally::{Counted, Fault, Tally};
 use crate::timeline::Slot;
 
+pub mod compare;
+
+mod csv;
+mod plot;
 mod text;
 
 /// What was measured around the measured phase.
@@ -79,6 +83,10 @@ pub struct Report {
     pub answers: u64,
     /// Their latencies.
     pub answer_latency_us: LatencyUs,
+    /// Pushes in the measured phase.
+    pub pushes: u64,
+    /// From the change to the push that shows it.
+    pub push_latency_us: LatencyUs,
     /// Changes that were shown only together with a later one (lawful: P-132, K-4).
     pub conflated: u64,
     /// Open loop: requests that were due at the end and not sent.
@@ -177,6 +185,8 @@ impl Report {
             latency_us: LatencyUs::new(&tally.series(counted).latency_ns),
             answers,
             answer_latency_us: LatencyUs::new(&tally.series(Counted::Answers).latency_ns),
+            pushes: tally.series(Counted::Pushes).count,
+            push_latency_us: LatencyUs::new(&tally.series(Counted::Pushes).latency_ns),
             conflated: tally.conflated(),
             behind: measured.behind,
             server,
@@ -194,6 +204,16 @@ impl Report {
     /// One JSON object on one line.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("plain figures serialise")
+    }
+
+    /// The measured phase over time as CSV, a line per slot.
+    pub fn to_csv(&self) -> String {
+        csv::render(self)
+    }
+
+    /// The measured phase over time as an SVG picture.
+    pub fn to_svg(&self) -> String {
+        plot::render(self)
     }
 
     /// Throughput and p99 on the first line, then the table.

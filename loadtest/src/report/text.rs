@@ -22,11 +22,12 @@ pub(super) fn render(report: &Report) -> String {
     table.row("duration", &format!("{:.3} s", report.duration_seconds));
     table.latencies("latency", latency_us);
     if report.unit != "answers" && report.answers > 0 {
-        table.row("requests", &format!("{} answered", grouped(report.answers as f64)));
-        let LatencyUs { p50, p99, .. } = report.answer_latency_us;
-        table.row("answer latency", &format!("p50 {} us, p99 {} us", grouped_us(p50), grouped_us(p99)));
+        table.row("requests", &beside(report.answers, "answered", &report.answer_latency_us));
     }
-    if report.unit == "pushes" {
+    if report.unit != "pushes" && report.pushes > 0 {
+        table.row("pushes", &beside(report.pushes, "delivered", &report.push_latency_us));
+    }
+    if report.pushes > 0 {
         let conflated = grouped(report.conflated as f64);
         table.row("conflated", &format!("{conflated} changes shown together with a later one"));
     }
@@ -47,6 +48,12 @@ pub(super) fn render(report: &Report) -> String {
         table.row("first error", first);
     }
     table.text
+}
+
+/// What happened beside the operations that are counted.
+fn beside(count: u64, what: &str, latency: &LatencyUs) -> String {
+    let LatencyUs { p50, p99, .. } = *latency;
+    format!("{} {what}, p50 {} us, p99 {} us", grouped(count as f64), grouped_us(p50), grouped_us(p99))
 }
 
 struct Table {

@@ -15,6 +15,7 @@ use super::record::{self, VERSION, Versions, leading_number};
 use super::update::update_template;
 use super::{Counted, Finding, Moment, Role, Verdict, Workload};
 use crate::args::{FanoutArgs, Options, Publication, SlowReadersArgs, Target, json_string};
+use crate::definitions::Definition;
 use crate::session::{CallError, Control, Session};
 use crate::wire::message::Channel;
 use crate::wire::template::Template;
@@ -111,6 +112,10 @@ impl Workload for Fanout {
         Counted::Pushes
     }
 
+    fn needs(&self) -> Vec<Definition> {
+        vec![Definition::bucket(&self.target.bucket), Definition::query(&self.publication.query)]
+    }
+
     fn prepare(&mut self, control: &Control<'_>) -> Result<(), CallError> {
         let session = &mut control.open()?;
         for row in 1..self.publication.rows {
@@ -130,7 +135,8 @@ impl Workload for Fanout {
         let (subscription, initial) = self.subscribe(session)?;
         let mut subscriber = Subscriber::new(subscription, stalls, Rc::clone(&self.board));
         subscriber.last = initial.to_string().into_bytes();
-        subscriber.version = subscriber.version_in(&subscriber.last);
+        subscriber.version =
+            rows(&initial).find(|row| row["id"] == KEY).and_then(|row| row["_version"].as_u64());
         if subscriber.version.is_none() && self.publication.burst.is_some() {
             return Err(CallError::Protocol(format!(
                 "--burst needs a query that shows \"{KEY}\" with its _version; \"{}\" does not",
@@ -158,11 +164,15 @@ impl Workload for Fanout {
 
 /// Whether a query's result shows the record other than it is. A query may project some members away.
 fn contradicts(result: &Value, record: &Value) -> bool {
-    let rows = result.as_array().map(Vec::as_slice).unwrap_or_default();
-    rows.iter()
+    rows(result)
         .filter(|row| row["id"] == KEY)
         .filter_map(Value::as_object)
         .any(|row| row.iter().any(|(name, value)| record.get(name) != Some(value)))
+}
+
+/// The rows of a result; none if it is no list.
+fn rows(result: &Value) -> impl Iterator<Item = &Value> {
+    result.as_array().map(Vec::as_slice).unwrap_or_default().iter()
 }
 
 impl Board {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::{Moment, Role, Workload, record};
 use crate::args::{RecordArgs, Target, json_string};
+use crate::definitions::Definition;
 use crate::session::{CallError, MASK, Session};
 use crate::wire::template::Template;
 
@@ -22,6 +23,10 @@ impl Get {
 impl Workload for Get {
     fn lanes(&self) -> usize {
         self.args.options.connections
+    }
+
+    fn needs(&self) -> Vec<Definition> {
+        vec![Definition::bucket(&self.args.target.bucket)]
     }
 
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {

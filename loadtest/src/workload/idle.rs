@@ -2,6 +2,7 @@
 
 use super::{Moment, Role, Verdict, Workload};
 use crate::args::{IdleArgs, json_string};
+use crate::definitions::Definition;
 use crate::session::{CallError, Session};
 use crate::tally::Counted;
 use crate::wire::message::Channel;
@@ -24,6 +25,10 @@ impl Workload for Idle {
 
     fn counted(&self) -> Counted {
         Counted::Connections
+    }
+
+    fn needs(&self) -> Vec<Definition> {
+        self.args.query.iter().map(|query| Definition::query(query)).collect()
     }
 
     fn role(&mut self, _index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {

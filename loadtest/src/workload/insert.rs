@@ -2,6 +2,7 @@
 
 use super::{Moment, Role, Workload, record};
 use crate::args::{RecordArgs, json_string};
+use crate::definitions::Definition;
 use crate::session::{CallError, MASK, Session};
 use crate::wire::template::Template;
 
@@ -19,6 +20,10 @@ impl Insert {
 impl Workload for Insert {
     fn lanes(&self) -> usize {
         self.args.options.connections
+    }
+
+    fn needs(&self) -> Vec<Definition> {
+        vec![Definition::bucket(&self.args.target.bucket)]
     }
 
     fn role(&mut self, _index: usize, _session: &mut Session) -> Result<Box<dyn Role>, CallError> {

@@ -3,16 +3,23 @@
 use std::fmt::Debug;
 
 use crate::args::WorkloadArgs;
+use crate::definitions::Definition;
 use crate::session::{CallError, Control, Session};
 use crate::tally::{Counted, Fault};
+use crate::timeline::Slot;
 use crate::wire::message::Channel;
 
+mod events;
 mod fanout;
 mod get;
 mod idle;
 mod insert;
+mod mixed;
+mod reactive;
 mod record;
+mod results;
 mod transaction;
+mod transfer;
 mod update;
 
 /// A workload: gives each connection its role and knows what must be true at the end.
@@ -27,7 +34,12 @@ pub trait Workload: Debug {
         Counted::Answers
     }
 
-    /// Makes sure that what all connections need exists.
+    /// Buckets and queries that must exist.
+    fn needs(&self) -> Vec<Definition> {
+        Vec::new()
+    }
+
+    /// Makes sure that the records that all connections need exist.
     ///
     /// # Errors
     /// The server refuses it.
@@ -48,6 +60,11 @@ pub trait Workload: Debug {
     /// It cannot be read.
     fn conclude(&mut self, _control: &Control<'_>) -> Result<Vec<Finding>, CallError> {
         Ok(Vec::new())
+    }
+
+    /// Judges the measured phase over time.
+    fn watch(&self, _timeline: &[Slot]) -> Vec<Finding> {
+        Vec::new()
     }
 
     /// Rows of its own for the report.
@@ -150,9 +167,9 @@ pub trait Role: Debug {
     }
 }
 
-/// The workload that the operator chose.
-pub fn plan(args: &WorkloadArgs) -> Box<dyn Workload> {
-    match args {
+/// The workload that the operator chose; `None`: it needs no roles.
+pub fn plan(args: &WorkloadArgs) -> Option<Box<dyn Workload>> {
+    Some(match args {
         WorkloadArgs::Idle(args) => Box::new(idle::Idle::new(args)),
         WorkloadArgs::Get(args) => Box::new(get::Get::new(args)),
         WorkloadArgs::Insert(args) => Box::new(insert::Insert::new(args)),
@@ -160,7 +177,13 @@ pub fn plan(args: &WorkloadArgs) -> Box<dyn Workload> {
         WorkloadArgs::Transaction(args) => Box::new(transaction::Transaction::new(args)),
         WorkloadArgs::Fanout(args) => Box::new(fanout::Fanout::new(args)),
         WorkloadArgs::SlowReaders(args) => Box::new(fanout::Fanout::with_slow_readers(args)),
-    }
+        WorkloadArgs::Mixed(args) => Box::new(mixed::Mixed::new(args)),
+        WorkloadArgs::Soak(args) => Box::new(mixed::Soak::new(args)),
+        WorkloadArgs::Transfer(args) => Box::new(transfer::Transfer::new(args)),
+        WorkloadArgs::Reactive(args) => Box::new(reactive::Reactive::new(args)),
+        WorkloadArgs::Events(args) => Box::new(events::Events::new(args)),
+        WorkloadArgs::ConnectStorm(_) => return None,
+    })
 }
 
 #[cfg(test)]

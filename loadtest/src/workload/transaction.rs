@@ -6,17 +6,14 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use memchr::memmem;
-
 use super::record::Versions;
+use super::results::results;
 use super::{Finding, Moment, Role, Workload, record};
 use crate::args::{Target, TransactionArgs};
+use crate::definitions::Definition;
 use crate::machine;
 use crate::session::{CallError, Control, MASK, Session};
 use crate::wire::template::Template;
-
-/// The operations of one order.
-const OPERATIONS: u64 = 3;
 
 #[derive(Debug)]
 pub(super) struct Transaction {
@@ -65,6 +62,10 @@ impl Transaction {
 impl Workload for Transaction {
     fn lanes(&self) -> usize {
         self.args.options.connections
+    }
+
+    fn needs(&self) -> Vec<Definition> {
+        ["products", "orders", "audit-logs"].map(Definition::bucket).to_vec()
     }
 
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {
@@ -142,7 +143,7 @@ impl Role for Buyer {
 
     fn answer(&mut self, id: u64, data: &[u8], _moment: &mut Moment<'_>) -> bool {
         let right = match (self.templates.len(), self.part(id)) {
-            (1, _) => results(data).is_some_and(|[product, order, log]| {
+            (1, _) => results::<3>(data).is_some_and(|[product, order, log]| {
                 self.versions.check(id, product) && is_first_version(order) && is_first_version(log)
             }),
             (_, 0) => self.versions.check(id, data),
@@ -161,67 +162,4 @@ impl Role for Buyer {
 
 fn is_first_version(record: &[u8]) -> bool {
     record::version_in(record, 1) == Some(1)
-}
-
-/// The data of the three results, cut out of `{"results":[{"index":0,"data":…},…]}`; `None` if it is not that.
-fn results(data: &[u8]) -> Option<[&[u8]; 3]> {
-    // The order of members that every server known emits; any other is left to the JSON parser.
-    let usual = |data| -> Option<[&[u8]; 3]> {
-        let rest: &[u8] = strip(data, br#"{"results":[{"index":0,"data":"#)?;
-        let (product, rest) = split(rest, br#"},{"index":1,"data":"#)?;
-        let (order, rest) = split(rest, br#"},{"index":2,"data":"#)?;
-        Some([product, order, rest.strip_suffix(b"}]}")?])
-    };
-    usual(data).or_else(|| any_order(data))
-}
-
-fn strip<'a>(data: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    data.strip_prefix(prefix)
-}
-
-fn split<'a>(data: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let at = memmem::find(data, separator)?;
-    Some((&data[..at], &data[at + separator.len()..]))
-}
-
-fn any_order(data: &[u8]) -> Option<[&[u8]; 3]> {
-    #[derive(serde::Deserialize)]
-    struct Answer<'a> {
-        #[serde(borrow)]
-        results: Vec<Entry<'a>>,
-    }
-    #[derive(serde::Deserialize)]
-    struct Entry<'a> {
-        index: u64,
-        #[serde(borrow)]
-        data: &'a serde_json::value::RawValue,
-    }
-    let answer: Answer<'_> = serde_json::from_slice(data).ok()?;
-    let in_order = answer.results.iter().map(|entry| entry.index).eq(0..OPERATIONS);
-    let data = |at: usize| answer.results[at].data.get().as_bytes();
-    in_order.then(|| [data(0), data(1), data(2)])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn three_results_in_any_spelling() {
-        for text in [
-            r#"{"results":[{"index":0,"data":{"a":"},"}},{"index":1,"data":[]},{"index":2,"data":7}]}"#,
-            r#"{ "results": [{"data":{"a":"},"},"index":0},{"index":1,"data":[]},{"index":2,"data":7}]}"#,
-        ] {
-            let expect: [&[u8]; 3] = [br#"{"a":"},"}"#, b"[]", b"7"];
-            assert_eq!(results(text.as_bytes()), Some(expect), "{text}");
-        }
-        for text in [
-            "null",
-            r#"{"results":[]}"#,
-            r#"{"results":[{"index":0,"data":1},{"index":1,"data":1}]}"#,
-            r#"{"results":[{"index":0,"data":1},{"index":2,"data":1},{"index":1,"data":1}]}"#,
-        ] {
-            assert_eq!(results(text.as_bytes()), None, "{text}");
-        }
-    }
 }

@@ -3,6 +3,7 @@
 use super::record::Versions;
 use super::{Moment, Role, Workload, record};
 use crate::args::{Record, RecordArgs, Target, json_string};
+use crate::definitions::Definition;
 use crate::session::{CallError, MASK, Session};
 use crate::wire::template::Template;
 
@@ -20,6 +21,10 @@ impl Update {
 impl Workload for Update {
     fn lanes(&self) -> usize {
         self.args.options.connections
+    }
+
+    fn needs(&self) -> Vec<Definition> {
+        vec![Definition::bucket(&self.args.target.bucket)]
     }
 
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {
