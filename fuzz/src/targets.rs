@@ -88,7 +88,7 @@ struct Server {
 
 impl Server {
     fn new() -> Self {
-        let definition = br#"{"key":"k","schema":{"k":{"type":"string"},"n":{"type":"number","unique":true},"s":{"type":"string","maxLength":8}},"indexes":["s"],"ttl":"1h","maxSize":10}"#;
+        let definition = br#"{"key":"k","schema":{"k":{"type":"string"},"n":{"type":"number","unique":true},"s":{"type":"string","pattern":"^a+$"}},"indexes":["s"],"ttl":"1h","maxSize":10}"#;
         let definition = noex_server::base::json::Raw::trusted(definition);
         let definition = BucketDefinition::parse("b", definition).expect("a good definition");
         let settings = Settings { buckets: vec![definition], ..Settings::default() };

@@ -95,10 +95,13 @@ pub const PATTERN_UNITS_MAX: usize = 16_384;
 /// Nesting of groups in a `pattern`, levels; reading it recurses.
 pub const PATTERN_DEPTH_MAX: usize = 64;
 
-/// Steps that matching patterns may take for one record, all its strings together; what has not
-/// matched by then does not match. Enough for a run of one class over a text of 1 MiB; a catastrophic
-/// pattern took 7 to 91 ms to use them up on a busy core of 2.6 GHz.
-pub const PATTERN_STEPS_MAX: u64 = 2_000_000;
+/// Steps that matching patterns may take for one record, all its strings together, besides
+/// [`PATTERN_STEPS_PER_BYTE`]; what has not matched by then does not match. A catastrophic pattern
+/// uses them up in 1 to 10 ms, for which its core serves nobody else.
+pub const PATTERN_STEPS_MAX: u64 = 200_000;
+
+/// Steps more for each byte of a string that is matched: enough for a run of one class over it.
+pub const PATTERN_STEPS_PER_BYTE: u64 = 2;
 
 /// Bytes of the issues of one record, above which further ones are left out. An array of a
 /// hundred thousand wrong elements would otherwise be answered with as many sentences.

@@ -4,7 +4,7 @@ use super::definition::{Definition, Field, Rules, Schema};
 use super::record::EXPIRES_AT;
 use crate::base::fault::Fault;
 use crate::base::json::{self, Kind, Number, Raw};
-use crate::base::limits::{ISSUE_BYTES_MAX, PATTERN_STEPS_MAX};
+use crate::base::limits::{ISSUE_BYTES_MAX, PATTERN_STEPS_MAX, PATTERN_STEPS_PER_BYTE};
 use smallvec::{SmallVec, smallvec};
 use std::fmt;
 
@@ -118,10 +118,11 @@ impl Issues {
         {
             self.add(path, "maxLength", || format!("Maximum length is {}", max.shown));
         }
-        if let Some(pattern) = &rules.pattern
-            && !pattern.is_match(text, &mut self.steps)
-        {
-            self.add(path, "pattern", || format!("Value must match pattern \"{}\"", pattern.source()));
+        if let Some(pattern) = &rules.pattern {
+            self.steps += PATTERN_STEPS_PER_BYTE * text.len() as u64;
+            if !pattern.is_match(text, &mut self.steps) {
+                self.add(path, "pattern", || format!("Value must match pattern \"{}\"", pattern.source()));
+            }
         }
         if let Some(format) = rules.format.filter(|format| !format.accepts(text)) {
             self.add(path, "format", || format!("Invalid {} format", format.as_str()));

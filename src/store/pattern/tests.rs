@@ -1,7 +1,7 @@
 //! What patterns mean, against a table and against an independent engine.
 
 use super::Pattern;
-use crate::base::limits::{PATTERN_DEPTH_MAX, PATTERN_STEPS_MAX, PATTERN_UNITS_MAX};
+use crate::base::limits::{PATTERN_DEPTH_MAX, PATTERN_STEPS_MAX, PATTERN_STEPS_PER_BYTE, PATTERN_UNITS_MAX};
 use proptest::prelude::*;
 
 fn matches(pattern: &str, text: &str) -> bool {
@@ -105,7 +105,7 @@ fn everything_has_a_bound() {
         assert!(!Pattern::parse(pattern).unwrap().is_match(&format!("{text}!"), &mut steps), "{pattern}");
         assert!(!Pattern::parse("a").unwrap().is_match("a", &mut 0), "without steps nothing matches");
     }
-    let mut steps = PATTERN_STEPS_MAX;
+    let mut steps = PATTERN_STEPS_MAX + PATTERN_STEPS_PER_BYTE * 1_048_576;
     assert!(Pattern::parse("^[a-z]+$").unwrap().is_match(&"a".repeat(1_048_576), &mut steps));
     let nested = |depth: usize| format!("{}{}", "(".repeat(depth), ")".repeat(depth));
     assert!(Pattern::parse(&nested(PATTERN_DEPTH_MAX - 1)).is_ok());
