@@ -50,6 +50,10 @@ pub const FLIGHT_REQUESTS_MAX: usize = 128;
 /// Bytes of those requests.
 pub const FLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
+/// Connections and transactions that wait for undecided transactions on one core, together. Each
+/// may keep a flight of requests in memory, and behind so many nobody's turn comes soon.
+pub const WAITING_ENVELOPES_MAX: usize = 65_536;
+
 /// Bytes of messages of one connection that wait for their turn, at and above which no more is
 /// read from it. What one read holds may come on top.
 pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024;

@@ -44,7 +44,7 @@ impl Shard {
         let mut told = Told::new();
         let buckets: SmallVec<[BucketId; 4]> = self.untold.keys().copied().collect();
         for id in buckets {
-            if !self.locks.all().write_to(id) {
+            if !self.locks.write_to(id) {
                 self.refresh_bucket(id, &mut told);
             } else if self.refreshing.insert(id) {
                 // A transaction that is undecided here may be visible on another core already: a

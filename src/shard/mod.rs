@@ -76,7 +76,7 @@ impl Shard {
             refreshing: BTreeSet::new(),
             dropped: BTreeMap::new(),
             engine: engine.then(|| Engine::new(random.next_u64())),
-            locks: Locks::default(),
+            locks: Locks::new(random.next_u64()),
             prepared: BTreeMap::new(),
             waiting: Waiting::default(),
             random,
@@ -92,7 +92,7 @@ impl Shard {
     /// Takes one request. It runs at once unless an undecided transaction, or somebody who
     /// waits for one, stands in its way; then it waits its turn.
     pub fn request(&mut self, request: Request, now: Now, out: &mut Posts) {
-        if let Some(request) = self.wait_or_go(request) {
+        if let Some(request) = self.wait_or_go(request, out) {
             self.run(request, now, out);
         }
     }

@@ -9,7 +9,8 @@ use crate::base::limits::TRANSACTION_RESULT_BYTES_MAX;
 use crate::base::time::Now;
 use crate::message::{Json, Key, Mail, Origin, Outcome, Prepare, Step, Target, Verb, Vote};
 use crate::store::{self, Bucket, Delta, Stamp, View};
-use crate::txn::Intent;
+use crate::txn::{Intent, Ticket};
+use smallvec::SmallVec;
 
 /// The net writes of a transaction by bucket, buckets in order of first access.
 #[derive(Default)]
@@ -19,7 +20,10 @@ pub(super) struct Overlay(Vec<(BucketId, Delta)>);
 type Executed = (Vec<(usize, Json)>, Overlay);
 
 /// A participant that has voted: after a yes it can commit without looking at anything again.
-pub(super) struct Prepared(Overlay);
+pub(super) struct Prepared {
+    overlay: Overlay,
+    ticket: Ticket,
+}
 
 impl Overlay {
     fn delta(&mut self, id: BucketId) -> &mut Delta {
@@ -54,43 +58,43 @@ impl Shard {
         }
     }
 
-    /// Phase one: executes the part on an overlay, and either holds it under locks until the
-    /// decision or, as the last agent, commits it at once. A no holds locks too: others are still
-    /// asked, and the failure that is reported must be that of one state.
-    pub fn prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
-        if let Some(prepare) = self.prepare_or_wait(prepare) {
-            // The last agent locks nothing.
-            let intents = match prepare.commits {
-                true => Vec::new(),
-                false => self.intents(prepare.steps.iter().map(|(_, step)| step)),
-            };
-            self.run_prepare(prepare, intents, now, out);
-        }
-    }
-
+    /// Executes a part on an overlay and votes; with a ticket, it is held under its locks until the
+    /// decision, else it is the last agent and committed at once. A no holds locks too: others
+    /// are still asked, and the failure that is reported must be that of one state.
     pub(super) fn run_prepare(
         &mut self,
         prepare: Prepare,
-        mut intents: Vec<Intent>,
+        ticket: Option<Ticket>,
         now: Now,
         out: &mut Posts,
     ) {
-        let Prepare { txn, steps, commits } = prepare;
+        let Prepare { txn, steps, .. } = prepare;
         let (vote, overlay) = match self.execute(steps.into_iter(), now) {
             Ok((results, overlay)) => (Ok(results), overlay),
             Err(failure) => (Err(failure), Overlay::default()),
         };
         out.push((txn.coordinator, Mail::Vote(Vote { txn, vote })));
-        if commits {
-            self.commit(overlay.into_changes());
-            return;
+        match ticket {
+            None => self.commit(overlay.into_changes()),
+            Some(ticket) => self.hold(txn, ticket, overlay),
         }
+    }
+
+    /// Keeps what a transaction did here until its decision.
+    pub(super) fn hold(&mut self, txn: TxnId, ticket: Ticket, overlay: Overlay) {
         // Keys that were made on the way are locked by name too.
-        for (bucket, delta) in &overlay.0 {
-            intents.extend(delta.keys().map(|key| Intent::WriteKey(*bucket, key.clone())));
-        }
-        self.locks.take(txn, intents);
-        self.prepared.insert(txn, Prepared(overlay));
+        let makes_keys = |bucket: &BucketId| {
+            let definition = self.buckets[bucket].definition();
+            definition.fields()[definition.key_field()].generated.is_some()
+        };
+        let made = overlay
+            .0
+            .iter()
+            .filter(|(bucket, _)| makes_keys(bucket))
+            .flat_map(|(bucket, delta)| delta.keys().map(|key| Intent::WriteKey(*bucket, key.clone())));
+        let made = self.locks.footprint(&made.collect::<SmallVec<[Intent; 2]>>(), None);
+        self.locks.extend(ticket, made);
+        self.prepared.insert(txn, Prepared { overlay, ticket });
     }
 
     /// Phase two. Those who waited for the transaction's locks run now.
@@ -98,8 +102,8 @@ impl Shard {
     /// # Panics
     /// If the transaction is not prepared here: a decision answers a prepare.
     pub fn decide(&mut self, txn: TxnId, commit: bool, now: Now, out: &mut Posts) {
-        let Prepared(overlay) = self.prepared.remove(&txn).expect("a decision answers a prepare");
-        self.locks.release(txn);
+        let Prepared { overlay, ticket } = self.prepared.remove(&txn).expect("a decision answers a prepare");
+        self.locks.release(ticket);
         if commit {
             self.commit(overlay.into_changes());
         }

@@ -1,32 +1,28 @@
-//! Who waits for undecided transactions, and in which order they go on.
+//! Who waits for undecided transactions, and how they go on.
 //!
-//! Nobody overtakes: an envelope also waits behind an earlier one that it conflicts
-//! with, so that a stream of readers cannot starve a writer, and behind an earlier one
-//! of its own connection, so that answers keep their order (P-121).
+//! An envelope that has to wait stands in line for all that it touches, and for its place among
+//! the requests of its connection, so that answers keep their order (P-121).
 
-use super::{Posts, Shard};
+use super::transaction::Overlay;
+use super::{Posts, Shard, answer};
+use crate::base::fault::{Code, Fault};
 use crate::base::ids::BucketId;
+use crate::base::limits::WAITING_ENVELOPES_MAX;
 use crate::base::time::Now;
-use crate::message::{Alteration, Key, Op, Origin, Prepare, Question, Read, Request, Step, Target, Verb};
-use crate::store::Bucket;
-use crate::txn::{Intent, Intents};
-use std::collections::{BTreeSet, VecDeque};
+use crate::message::{
+    Alteration, Key, Mail, Op, Outcome, Prepare, Question, Read, Request, Step, Target, Verb, Vote,
+};
+use crate::store::Generated;
+use crate::txn::{Footprint, Intent, Ticket};
+use std::collections::BTreeMap;
 
-/// Envelopes in order of arrival: at most one flight per connection, whose length is bounded
+/// Those who wait: at most one flight per connection, whose length is bounded
 /// (`FLIGHT_REQUESTS_MAX`, `FLIGHT_BYTES_MAX`), one prepare per running transaction, and one
-/// refresh per bucket.
-#[derive(Default)]
-pub(super) struct Waiting {
-    queue: VecDeque<Waiter>,
-    ahead: Ahead,
-}
+/// refresh per bucket; and no more connections or transactions than `WAITING_ENVELOPES_MAX`.
+pub(super) type Waiting = BTreeMap<Ticket, Envelope>;
 
-struct Waiter {
-    envelope: Envelope,
-    intents: Vec<Intent>,
-}
-
-enum Envelope {
+/// What waits.
+pub(super) enum Envelope {
     Request(Request),
     Prepare(Prepare),
     Alter(Alteration),
@@ -34,51 +30,11 @@ enum Envelope {
     Refresh(BucketId),
 }
 
-/// What those who wait are going to do, and whose requests they are.
-#[derive(Default)]
-struct Ahead {
-    intents: Intents,
-    connections: BTreeSet<Origin>,
-}
-
-impl Envelope {
-    fn origin(&self) -> Option<Origin> {
-        match self {
-            Self::Request(request) => Some(request.origin),
-            Self::Prepare(_) | Self::Alter(_) | Self::Refresh(_) => None,
-        }
-    }
-}
-
-impl Ahead {
-    fn add(&mut self, waiter: &Waiter) {
-        self.intents.add(&waiter.intents);
-        self.connections.extend(waiter.envelope.origin());
-    }
-
-    fn block(&self, intents: &[Intent], origin: Option<Origin>) -> bool {
-        origin.is_some_and(|origin| self.connections.contains(&origin))
-            || intents.iter().any(|intent| self.intents.exclude(intent))
-    }
-}
-
-impl Waiting {
-    pub(super) fn len(&self) -> usize {
-        self.queue.len()
-    }
-
-    fn push(&mut self, envelope: Envelope, intents: Vec<Intent>) {
-        let waiter = Waiter { envelope, intents };
-        self.ahead.add(&waiter);
-        self.queue.push_back(waiter);
-    }
-}
-
 impl Shard {
     /// Keeps a request back if it has to wait, and returns it otherwise. Without transactions
-    /// over several cores nothing is ever locked, and this costs two comparisons.
-    pub(super) fn wait_or_go(&mut self, request: Request) -> Option<Request> {
-        if self.is_free() {
+    /// over several cores nothing is ever locked, and this costs one comparison.
+    pub(super) fn wait_or_go(&mut self, request: Request, out: &mut Posts) -> Option<Request> {
+        if self.locks.is_free() {
             return Some(request);
         }
         let intents = match &request.op {
@@ -87,69 +43,95 @@ impl Shard {
             Op::Subscribe { bound, .. } => vec![Intent::ReadBucket(bound.bucket)],
             Op::Rules(_) => Vec::new(),
         };
-        if !self.is_blocked(&intents, Some(request.origin)) {
+        let connection = (request.origin.core, request.origin.conn);
+        let footprint = self.locks.footprint(&intents, Some(connection));
+        if self.locks.admit(&footprint) {
             return Some(request);
         }
-        self.waiting.push(Envelope::Request(request), intents);
+        // Behind a request of its connection that waits it cannot be refused: answers keep their order.
+        if self.waiting.len() >= WAITING_ENVELOPES_MAX && !self.locks.keep_waiting(connection) {
+            answer(out, request.origin, Outcome::Fault(Box::new(too_many())));
+            return None;
+        }
+        self.wait(Envelope::Request(request), footprint);
         None
     }
 
-    /// The same for phase one of a transaction.
-    pub(super) fn prepare_or_wait(&mut self, prepare: Prepare) -> Option<Prepare> {
-        if self.is_free() {
-            return Some(prepare);
+    /// Phase one of a transaction: the locks until the decision and the vote, at once or when it
+    /// is its turn. The last agent commits with its vote and locks nothing.
+    pub fn prepare(&mut self, prepare: Prepare, now: Now, out: &mut Posts) {
+        if prepare.commits && self.locks.is_free() {
+            return self.run_prepare(prepare, None, now, out);
         }
-        let intents = self.intents(prepare.steps.iter().map(|(_, step)| step));
-        if !self.is_blocked(&intents, None) {
-            return Some(prepare);
+        let footprint = self.locks.footprint(&self.intents(prepare.steps.iter().map(|(_, step)| step)), None);
+        let is_admitted = self.locks.admit(&footprint);
+        if is_admitted && prepare.commits {
+            return self.run_prepare(prepare, None, now, out);
         }
-        self.waiting.push(Envelope::Prepare(prepare), intents);
-        None
+        if !is_admitted && self.waiting.len() >= WAITING_ENVELOPES_MAX {
+            return self.decline(&prepare, out);
+        }
+        if is_admitted {
+            let (ticket, _) = self.locks.acquire(footprint);
+            self.run_prepare(prepare, Some(ticket), now, out);
+        } else {
+            self.wait(Envelope::Prepare(prepare), footprint);
+        }
     }
 
-    /// The same for a change of a bucket, which nothing else that touches the bucket may
-    /// straddle.
+    /// Keeps a change of a bucket back until nothing that touches the bucket is undecided.
     pub(super) fn alter_or_wait(&mut self, alteration: Alteration) -> Option<Alteration> {
-        let intents = vec![Intent::Whole(alteration.bucket())];
-        if self.is_free() || !self.is_blocked(&intents, None) {
+        let footprint = self.locks.footprint(&[Intent::WriteBucket(alteration.bucket())], None);
+        if self.locks.admit(&footprint) {
             return Some(alteration);
         }
-        self.waiting.push(Envelope::Alter(alteration), intents);
+        self.wait(Envelope::Alter(alteration), footprint);
         None
     }
 
     /// Brings the live queries of a bucket up to date when the writers that are undecided now
     /// have been decided. Writers that come later wait for it.
     pub(super) fn refresh_later(&mut self, bucket: BucketId) {
-        self.waiting.push(Envelope::Refresh(bucket), vec![Intent::ReadBucket(bucket)]);
+        let footprint = self.locks.footprint(&[Intent::ReadBucket(bucket)], None);
+        self.wait(Envelope::Refresh(bucket), footprint);
     }
 
-    /// Runs everybody who waited for locks that are free now, in order. O(waiters).
+    /// Runs everybody who waited for locks that are free now.
     pub(super) fn resume(&mut self, now: Now, out: &mut Posts) {
-        self.waiting.ahead = Ahead::default();
-        for waiter in std::mem::take(&mut self.waiting.queue) {
-            if self.is_blocked(&waiter.intents, waiter.envelope.origin()) {
-                self.waiting.ahead.add(&waiter);
-                self.waiting.queue.push_back(waiter);
-                continue;
+        while let Some(ticket) = self.locks.next_ready() {
+            let envelope = self.waiting.remove(&ticket).expect("whoever holds a place waits");
+            match envelope {
+                Envelope::Prepare(prepare) if !prepare.commits => {
+                    self.run_prepare(prepare, Some(ticket), now, out);
+                    continue;
+                }
+                // What runs to its end here and now needs no locks for it.
+                _ => self.locks.release(ticket),
             }
-            match waiter.envelope {
+            match envelope {
                 Envelope::Request(request) => self.run(request, now, out),
-                Envelope::Prepare(prepare) => self.run_prepare(prepare, waiter.intents, now, out),
+                Envelope::Prepare(prepare) => self.run_prepare(prepare, None, now, out),
                 Envelope::Alter(alteration) => self.run_alteration(alteration, out),
                 Envelope::Refresh(bucket) => self.refresh(bucket, out),
             }
         }
     }
 
-    fn is_free(&self) -> bool {
-        self.locks.is_empty() && self.waiting.queue.is_empty()
+    fn wait(&mut self, envelope: Envelope, footprint: Footprint) {
+        let (ticket, is_granted) = self.locks.acquire(footprint);
+        debug_assert!(!is_granted, "only who must wait does");
+        self.waiting.insert(ticket, envelope);
     }
 
-    /// Whether a held lock, or somebody who waits already, is in the way.
-    fn is_blocked(&self, intents: &[Intent], origin: Option<Origin>) -> bool {
-        self.waiting.ahead.block(intents, origin)
-            || intents.iter().any(|intent| self.locks.all().exclude(intent))
+    /// Votes no, without looking at the data.
+    fn decline(&mut self, prepare: &Prepare, out: &mut Posts) {
+        let Prepare { txn, ref steps, commits } = *prepare;
+        let place = steps.first().map_or(0, |(place, _)| *place);
+        out.push((txn.coordinator, Mail::Vote(Vote { txn, vote: Err((place, too_many())) })));
+        if !commits {
+            let (ticket, _) = self.locks.acquire(self.locks.footprint(&[], None));
+            self.hold(txn, ticket, Overlay::default());
+        }
     }
 
     /// What the operations of a transaction touch.
@@ -158,22 +140,33 @@ impl Shard {
         steps.filter_map(known).flat_map(|(bucket, verb)| self.intents_of(bucket, verb)).collect()
     }
 
+    /// What an operation touches; of a bucket that is gone nothing matters.
     fn intents_of(&self, bucket: BucketId, verb: &Verb) -> impl Iterator<Item = Intent> {
+        let field = self.buckets.get(&bucket).map(|bucket| {
+            let definition = bucket.definition();
+            &definition.fields()[definition.key_field()]
+        });
+        // Somebody may name a key before it is made, if it can be guessed.
+        let guessable = [Some(Generated::Autoincrement), Some(Generated::Timestamp)];
+        let end = field.filter(|field| guessable.contains(&field.generated)).map(|_| Intent::ReadEnd(bucket));
         let (first, second) = match verb {
-            Verb::Read(Question { read: Read::Get(key), .. }) => (Intent::ReadKey(bucket, key.clone()), None),
-            Verb::Update(key, _) | Verb::Delete(key) => (Intent::WriteKey(bucket, key.clone()), None),
+            Verb::Read(Question { read: Read::Get(key), .. }) => (Intent::ReadKey(bucket, key.clone()), end),
+            Verb::Update(key, _) | Verb::Delete(key) => (Intent::WriteKey(bucket, key.clone()), end),
             Verb::Insert(data) => {
-                let Some(definition) = self.buckets.get(&bucket).map(Bucket::definition) else {
-                    return std::iter::once(Intent::Append(bucket)).chain(None); // it is gone
-                };
-                let field = &definition.fields()[definition.key_field()];
-                let supplied = data.get(&field.quoted).map(|key| Key::from_slice(key.as_bytes()));
-                let by_default = || field.default.as_deref().filter(|_| field.generated.is_none());
-                let key = supplied.or_else(|| by_default().map(Key::from_slice));
+                let key = field.and_then(|field| {
+                    let supplied = data.get(&field.quoted).map(|key| Key::from_slice(key.as_bytes()));
+                    let by_default = || field.default.as_deref().filter(|_| field.generated.is_none());
+                    supplied.or_else(|| by_default().map(Key::from_slice))
+                });
                 (Intent::Append(bucket), key.map(|key| Intent::WriteKey(bucket, key)))
             }
             Verb::Read(_) => (Intent::ReadBucket(bucket), None),
         };
         std::iter::once(first).chain(second)
     }
+}
+
+/// More wait than the server keeps waiting; to be tried again later.
+fn too_many() -> Fault {
+    Fault::new(Code::RateLimited, "Too many requests wait for transactions")
 }

@@ -2,6 +2,8 @@
 //!
 //! They exist where debug assertions do: a release build has none of this in it.
 
+use super::intent::Intent;
+
 /// A fault that `tests/sim` must find.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sabotage {
@@ -40,4 +42,14 @@ pub(super) fn is(sabotage: Sabotage) -> bool {
 #[cfg(not(debug_assertions))]
 pub(super) const fn is(_: Sabotage) -> bool {
     false
+}
+
+/// Whether something is not to be locked, against all reason.
+pub(super) fn forgets(intent: &Intent) -> bool {
+    match intent {
+        Intent::ReadKey(..) => is(Sabotage::ReadsUnlocked),
+        Intent::Append(_) => is(Sabotage::AppendsUnlocked),
+        Intent::ReadBucket(_) => is(Sabotage::PredicatesUnlocked),
+        _ => false,
+    }
 }
