@@ -12,14 +12,19 @@ use noex_loadtest::report::Report;
 use noex_loadtest::run::{RunError, run};
 use noex_loadtest::tally::Fault;
 use noex_server::cli::{self, Command};
-use noex_server::shell::{Options, Server};
+use noex_server::shell::{Options, Server, Tuning};
 
 /// The server of `examples/loadtest.toml` with as many shards.
 fn start(shards: u16) -> Server {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/loadtest.toml");
     let args = ["noex-server", "--config", file, "--shards", &shards.to_string()].map(Into::into);
     let Ok(Command::Run(config)) = cli::parse(args.into_iter()) else { panic!("a configuration") };
-    let options = Options { address: "127.0.0.1:0".parse().unwrap(), shards, pin_cores: false };
+    let options = Options {
+        address: "127.0.0.1:0".parse().unwrap(),
+        shards,
+        pin_cores: false,
+        tuning: Tuning::default(),
+    };
     Server::start(&config.settings, &options).unwrap()
 }
 
