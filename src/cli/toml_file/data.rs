@@ -92,6 +92,7 @@ fn query_keys(mut query: Table<'_>) {
     {
         aggregate.get("function");
         aggregate.get("field");
+        aggregate.get("groupBy");
         aggregate.finish();
     }
     query.finish();
