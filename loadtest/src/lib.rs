@@ -8,6 +8,7 @@
 //! |---|---|
 //! | [`args`] | what the operator typed, checked |
 //! | [`run`] | one run from set-up to report: prepare, warm up, measure, drain, conclude |
+//! | [`processes`] | one load from several processes |
 //! | [`spawn`] | a server that is started for the run |
 //! | [`dial`] | connecting, from which address |
 //! | [`session`] | a connection while it is set up: handshake, welcome, login, one blocking call at a time |
@@ -30,8 +31,8 @@
 //!
 //! # Deliberately absent
 //!
-//! There is one thread: a second one would make the client's own cost harder to see, and several processes
-//! do the same. TLS is absent because the protocol leaves it to a proxy.
+//! There is one thread: a second one would make the client's own cost harder to see. Where one is not enough,
+//! several processes share the load. TLS is absent because the protocol leaves it to a proxy.
 
 pub mod args;
 pub mod check;
@@ -43,6 +44,7 @@ pub mod machine;
 pub mod observer;
 pub mod peer;
 pub mod poll;
+pub mod processes;
 pub mod progress;
 pub mod random;
 pub mod report;

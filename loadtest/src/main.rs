@@ -30,6 +30,11 @@ fn main() -> ExitCode {
 /// Runs a workload; whether nothing was wrong.
 fn load(workload: &WorkloadArgs) -> Result<bool, RunError> {
     let report = run(workload)?;
+    if workload.options().worker.is_some() {
+        print(&report.to_json());
+        return Ok(true);
+    }
+    let report = report.without_counts();
     show(&report, workload.options())?;
     Ok(report.ok)
 }

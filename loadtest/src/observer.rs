@@ -28,11 +28,11 @@ struct Watched {
 }
 
 impl Observer {
-    /// Watches the server's process `pid`, if it is known.
+    /// Watches the server's process `pid`, if it is known; `talks`: says on the terminal how far the run is.
     ///
     /// # Errors
     /// There is no such process.
-    pub fn new(pid: Option<u32>) -> Result<Self, RunError> {
+    pub fn new(pid: Option<u32>, talks: bool) -> Result<Self, RunError> {
         let observe = |pid| match ServerProcess::observe(pid) {
             Ok(process) => {
                 Ok(Watched { process, cpu: Duration::ZERO, resident_before_bytes: 0, resident_peak_bytes: 0 })
@@ -40,7 +40,7 @@ impl Observer {
             Err(error) => Err(RunError::Arguments(format!("--server-pid {pid}: {error}"))),
         };
         let server = pid.map(observe).transpose()?;
-        Ok(Self { server, client_cpu: Duration::ZERO, progress: Progress::new() })
+        Ok(Self { server, client_cpu: Duration::ZERO, progress: Progress::new(talks) })
     }
 
     /// The line on the terminal.

@@ -12,9 +12,9 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Shows something only on a terminal.
-    pub fn new() -> Self {
-        Self { shown: stderr().is_terminal() }
+    /// Shows something only if it is `wanted`, and only on a terminal.
+    pub fn new(wanted: bool) -> Self {
+        Self { shown: wanted && stderr().is_terminal() }
     }
 
     /// Shows that `done` of `all` is done, with `text` behind the bar.
@@ -24,12 +24,6 @@ impl Progress {
             let _ = write!(stderr(), "\r\x1b[K{phase:<8} {} {text}", bar(done / all));
             let _ = stderr().flush();
         }
-    }
-}
-
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

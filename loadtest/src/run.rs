@@ -13,6 +13,7 @@ use crate::driver::{Driver, Load};
 use crate::lane::{Lane, Shared};
 use crate::machine;
 use crate::observer::Observer;
+use crate::processes;
 use crate::report::{Measured, Report, Setting};
 use crate::session::{CallError, Control, Session};
 use crate::spawn::SpawnedServer;
@@ -59,6 +60,19 @@ impl From<io::Error> for RunError {
 pub fn run(args: &WorkloadArgs) -> Result<Report, RunError> {
     let mut args = args.clone();
     let options = args.options_mut();
+    if let Some(share) = options.worker {
+        options.connections = share.count;
+        options.rate = options.rate.map(|rate| rate / share.workers as f64);
+        // The first process has started the server.
+        options.spawn = None;
+        return load(&args);
+    }
+    if options.spawn.is_some() && options.server_pid.is_some() {
+        return Err(RunError::Arguments(
+            "--spawn knows the server's process: leave --server-pid out".to_owned(),
+        ));
+    }
+    let load = if options.processes > 1 { processes::run } else { load };
     let Some(command) = options.spawn.take() else { return load(&args) };
     let (mut server, url) =
         SpawnedServer::start(&command, &options.url, options.patience).map_err(RunError::Server)?;
@@ -75,10 +89,13 @@ fn load(args: &WorkloadArgs) -> Result<Report, RunError> {
     if let Some(core) = options.core {
         machine::pin(core).map_err(|error| RunError::Arguments(format!("--core {core}: {error}")))?;
     }
-    let mut observer = Observer::new(options.server_pid)?;
+    let mut observer = Observer::new(options.server_pid, options.worker.is_none())?;
     let Some(mut plan) = workload::plan(args) else { return storm(args, observer) };
     let opened = open(plan.as_mut(), options, &mut observer)?;
     let mut driver = opened.driver;
+    if options.worker.is_some() {
+        processes::wait_for_the_others()?;
+    }
 
     driver.start();
     run_phase(&mut driver, "warm-up", options.warmup, &mut observer)?;
@@ -107,6 +124,9 @@ fn storm(args: &WorkloadArgs, mut observer: Observer) -> Result<Report, RunError
     // Says at once, and better, that there is no server.
     drop(dialer.connect(0).map_err(failed)?);
     let mut storm = Storm::new(args, dialer)?;
+    if options.worker.is_some() {
+        processes::wait_for_the_others()?;
+    }
     observer.begin()?;
     run_phase(&mut storm, "warm-up", options.warmup, &mut observer).map_err(failed)?;
     let measured = measure(&mut storm, options.duration, &mut observer)?;
@@ -149,8 +169,9 @@ fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> 
     let mut shared = Shared::new(Tally::new(plan.counted()), options.in_flight, options.rate.is_some());
     shared.tally.record(plan.counted() == Counted::Connections);
     let (start, count) = (Instant::now(), plan.lanes());
+    let first = options.worker.map_or(0, |share| share.first);
     let mut lanes = Vec::with_capacity(count);
-    for index in 0..count {
+    for index in first..first + count {
         let failed = |error: CallError| {
             RunError::Server(explain(&format!("connection {index}: "), &error, options, limit))
         };

@@ -167,6 +167,28 @@ fn files_are_written_and_compared() {
     std::fs::remove_dir_all(&directory).unwrap();
 }
 
+#[test]
+fn several_processes_are_one_run() {
+    let run = |misdeed, line: &str| {
+        let url = format!("ws://{}/", start(misdeed));
+        let fixed = ["--url", &url, "--duration", "0.3", "--warmup", "0.05", "--patience", "0.3", "--json"];
+        program(&line.split(' ').chain(fixed).collect::<Vec<_>>())
+    };
+    let (code, out, error) = run(None, "update --connections 5 --processes 2 --in-flight 2");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap_or_else(|_| panic!("{out}{error}"));
+    assert_eq!((code, &json["connections"], &json["ok"]), (0, &5.into(), &true.into()), "{out}");
+    assert!(json["count"].as_u64() > Some(0) && json["latencyUs"]["p50"].as_f64() > Some(0.0), "{out}");
+    assert!(json["latencyCounts"].is_null(), "{out}");
+    let misdeed = Misdeed { kind: Kind::Twice, at: 60 };
+    let (code, out, _) = run(Some(misdeed), "update --connections 2 --processes 2");
+    let json: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!((code, &json["faults"]["duplicated"]), (1, &1.into()), "{out}");
+    let (code, _, error) = run(None, "fanout --processes 2");
+    assert!(code == 2 && error.contains("need one process"), "{error}");
+    let (code, _, error) = run(None, "get --processes 2 --bucket b --core 9999");
+    assert!(code != 0 && error.contains("--core 9999"), "{error}");
+}
+
 /// tungstenite accepts our handshake and frames, and we accept its.
 #[test]
 fn independent_server() {

@@ -31,6 +31,8 @@ run), 2 bad arguments.";
 /// details.
 #[derive(Debug, Parser)]
 #[command(name = "noex-loadtest", version, after_help = EXAMPLES, max_term_width = 100)]
+// A worker gets the arguments of the first process, and after them those that differ.
+#[command(args_override_self = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -163,6 +165,25 @@ impl WorkloadArgs {
             Self::Transfer(args) => &mut args.options,
             Self::Mixed(args) => &mut args.options,
             Self::Soak(args) => &mut args.options,
+        }
+    }
+
+    /// Whether its connections know nothing of each other, so that several processes can share them.
+    pub fn can_be_shared_out(&self) -> bool {
+        match self {
+            Self::Idle(_)
+            | Self::Get(_)
+            | Self::Insert(_)
+            | Self::Update(_)
+            | Self::Mixed(_)
+            | Self::Transaction(_)
+            | Self::ConnectStorm(_) => true,
+            Self::Soak(_)
+            | Self::Transfer(_)
+            | Self::Fanout(_)
+            | Self::SlowReaders(_)
+            | Self::Reactive(_)
+            | Self::Events(_) => false,
         }
     }
 
@@ -453,6 +474,13 @@ mod tests {
     }
 
     #[test]
+    fn later_arguments_win() {
+        let workload = workload("get --url ws://h:1/ --source ::1 --url ws://h:2/ --source ::2");
+        let options = workload.options();
+        assert_eq!((options.url.authority().as_str(), options.source.len()), ("h:2", 2));
+    }
+
+    #[test]
     fn two_sides() {
         let Command::Compare(sides) = parse("compare a.json,b.json c.json").unwrap().command else {
             panic!()
@@ -478,7 +506,7 @@ mod tests {
         refused("get --core one", "invalid digit");
         refused("get --rate 0", "requests per second");
         refused("get --source here", "invalid IP address");
-        refused("get --spawn x --server-pid 1", "cannot be used with");
+        refused("get --worker 1", "FIRST+COUNT+WORKERS");
         refused("fanout --burst 0", "at least 1");
         refused("fanout --params 7", "a JSON object");
     }

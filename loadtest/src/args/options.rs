@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{Record, at_least_one, name, positive_seconds, rate, seconds};
+use crate::processes::Share;
 use crate::url::Url;
 
 /// Options of every workload.
@@ -25,7 +26,7 @@ pub struct Options {
     #[arg(long, value_name = "TOKEN", value_parser = name, requires = "define", help_heading = "Server")]
     pub admin_token: Option<String>,
     /// Process id of the server: reports its CPU time per operation and its resident memory
-    #[arg(long, value_name = "PID", conflicts_with = "spawn", help_heading = "Server")]
+    #[arg(long, value_name = "PID", help_heading = "Server")]
     pub server_pid: Option<u32>,
     /// Start the server with this shell command, wait until it listens, stop it at the end; if it prints a
     /// `ws://` address (as with port 0), that is loaded instead of `--url`
@@ -56,6 +57,13 @@ pub struct Options {
     /// loopback address come from as many of 127.0.0.x as they need
     #[arg(long, value_name = "ADDRESS", help_heading = "Load")]
     pub source: Vec<IpAddr>,
+    /// Share the connections out over this many processes, for workloads whose connections know nothing of each
+    /// other; each may open as many descriptors as `ulimit -n` says
+    #[arg(long, value_name = "N", default_value = "1", value_parser = at_least_one, help_heading = "Load")]
+    pub processes: usize,
+    /// What such a process is told by the first
+    #[arg(long, hide = true)]
+    pub worker: Option<Share>,
     /// Pin this client to one core
     #[arg(long, value_name = "N", help_heading = "Load")]
     pub core: Option<usize>,

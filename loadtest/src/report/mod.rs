@@ -14,6 +14,7 @@ pub mod compare;
 
 mod csv;
 mod plot;
+mod sum;
 mod text;
 
 /// What was measured around the measured phase.
@@ -103,6 +104,15 @@ pub struct Report {
     pub first_fault: Option<String>,
     /// The measured phase over time.
     pub timeline: Vec<Slot>,
+    /// A worker's latencies as counts: nanoseconds, how often. Empty in the report of a whole run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub latency_counts: Vec<(u64, u64)>,
+    /// The same for answers.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answer_latency_counts: Vec<(u64, u64)>,
+    /// The same for pushes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub push_latency_counts: Vec<(u64, u64)>,
 }
 
 /// Latencies in microseconds; 0 where nothing was measured.
@@ -197,8 +207,22 @@ impl Report {
                 .map(|(fault, name)| ((*name).to_owned(), tally.faults(*fault)))
                 .collect(),
             first_fault: tally.first_fault().map(str::to_owned),
+            latency_counts: sum::counts(&tally.series(counted).latency_ns),
+            answer_latency_counts: sum::counts(&tally.series(Counted::Answers).latency_ns),
+            push_latency_counts: sum::counts(&tally.series(Counted::Pushes).latency_ns),
             timeline: tally.timeline().slots().to_vec(),
         }
+    }
+
+    /// The reports of workers that ran at the same time, at least one, as that of one run.
+    pub fn sum(reports: &[Self]) -> Self {
+        sum::sum(reports)
+    }
+
+    /// Without what only serves to add reports up.
+    pub fn without_counts(mut self) -> Self {
+        (self.latency_counts, self.answer_latency_counts, self.push_latency_counts) = Default::default();
+        self
     }
 
     /// One JSON object on one line.
