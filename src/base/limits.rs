@@ -39,6 +39,14 @@ pub const PLAN_DEPTH_MAX: usize = 16;
 /// limit bounds it too; this bounds the time for which it holds its locks.
 pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;
 
+/// Records that one request may insert, change or remove (`insertMany`, `updateMany`,
+/// `deleteMany`). Its core does nothing else meanwhile: about a tenth of a second. `clear`, which
+/// looks at no record, has no bound.
+pub const BULK_RECORDS_MAX: usize = 100_000;
+
+/// Records that expire in one turn of a core; the rest follows in the next one.
+pub const EXPIRED_RECORDS_MAX: usize = 1_000;
+
 /// Bytes of all results of one transaction on one core. Ten thousand reads of a large bucket
 /// would otherwise ask for more than there is memory.
 pub const TRANSACTION_RESULT_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -2,8 +2,8 @@
 
 use super::admin::AdminCall;
 use super::gather::Survey;
-use crate::base::json::Object;
-use crate::store::{Key, Question};
+use crate::base::json::{Number, Object};
+use crate::store::{Filter, Key, Question};
 
 /// A decoded request.
 #[derive(Debug)]
@@ -49,9 +49,31 @@ pub enum Verb {
     /// Insert one record.
     Insert(Object),
     /// Change fields of the record of a key.
-    Update(Key, Object),
+    Update {
+        /// Of which record.
+        key: Key,
+        /// The fields.
+        data: Object,
+        /// The version that the record must have.
+        if_version: Option<Number>,
+    },
     /// Remove the record of a key.
-    Delete(Key),
+    Delete {
+        /// Which record.
+        key: Key,
+        /// The version that the record must have.
+        if_version: Option<Number>,
+    },
+    /// Change the record of the key that the data names, or insert it (A.5).
+    Upsert(Object),
+    /// Insert several records, all or none (A.5).
+    InsertMany(Vec<Object>),
+    /// Change fields of all matching records (A.5).
+    UpdateMany(Box<(Filter, Object)>),
+    /// Remove all matching records (A.5).
+    DeleteMany(Filter),
+    /// Remove all records (S-95).
+    Clear,
     /// Look.
     Read(Question),
 }

@@ -10,6 +10,11 @@ pub enum Operation {
     StoreGet,
     StoreUpdate,
     StoreDelete,
+    StoreClear,
+    StoreUpsert,
+    StoreInsertMany,
+    StoreUpdateMany,
+    StoreDeleteMany,
     StoreAll,
     StoreWhere,
     StoreFindOne,
@@ -71,6 +76,11 @@ impl Operation {
             "store.insert" => Self::StoreInsert,
             "store.transaction" => Self::StoreTransaction,
             "store.delete" => Self::StoreDelete,
+            "store.clear" => Self::StoreClear,
+            "store.upsert" => Self::StoreUpsert,
+            "store.insertMany" => Self::StoreInsertMany,
+            "store.updateMany" => Self::StoreUpdateMany,
+            "store.deleteMany" => Self::StoreDeleteMany,
             "store.all" => Self::StoreAll,
             "store.where" => Self::StoreWhere,
             "store.findOne" => Self::StoreFindOne,
@@ -112,9 +122,15 @@ impl Operation {
     /// Its tier; `auth.*` has none.
     pub fn tier(self) -> Option<Tier> {
         match self {
-            Self::StoreInsert | Self::StoreUpdate | Self::StoreDelete | Self::StoreTransaction => {
-                Some(Tier::Write)
-            }
+            Self::StoreInsert
+            | Self::StoreUpdate
+            | Self::StoreDelete
+            | Self::StoreClear
+            | Self::StoreUpsert
+            | Self::StoreInsertMany
+            | Self::StoreUpdateMany
+            | Self::StoreDeleteMany
+            | Self::StoreTransaction => Some(Tier::Write),
             Self::StoreDefineBucket
             | Self::StoreDropBucket
             | Self::StoreUpdateBucket

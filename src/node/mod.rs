@@ -50,6 +50,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// What can happen to a core.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "made and taken apart at once; mail is not worth an allocation"
+)]
 pub enum Input<'a> {
     /// A client has connected.
     Accepted {

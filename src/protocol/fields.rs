@@ -1,7 +1,7 @@
 //! The fields of a request, checked with the messages that all namespaces share (P-85).
 
 use crate::base::fault::Fault;
-use crate::base::json::{Object, Value};
+use crate::base::json::{Number, Object, Value};
 use crate::message::{Filter, Key};
 
 /// Access to the members of one request.
@@ -48,6 +48,31 @@ impl<'a, 't> Fields<'a, 't> {
         match Object::from_value(value) {
             Some(object) => Ok(Some(object)),
             None => Err(Fault::validation(format!("Invalid \"{name}\": expected object"))),
+        }
+    }
+
+    /// An array of at most so many objects.
+    pub(super) fn objects(self, name: &str, max: usize) -> Result<Vec<Object>, Fault> {
+        let elements = self
+            .any(name)
+            .and_then(Value::as_array)
+            .ok_or_else(|| Fault::validation(format!("Missing or invalid \"{name}\": expected array")))?;
+        if elements.len() > max {
+            return Err(Fault::validation(format!("\"{name}\" must contain at most {max} elements")));
+        }
+        let object = |(at, element)| {
+            Object::from_value(element)
+                .ok_or_else(|| Fault::validation(format!("Invalid \"{name}[{at}]\": expected object")))
+        };
+        elements.enumerate().map(object).collect()
+    }
+
+    /// A number, or nothing.
+    pub(super) fn optional_number(self, name: &str) -> Result<Option<Number>, Fault> {
+        let Some(value) = self.present(name) else { return Ok(None) };
+        match value.as_number() {
+            Some(number) => Ok(Some(number)),
+            None => Err(Fault::validation(format!("Invalid \"{name}\": expected number"))),
         }
     }
 

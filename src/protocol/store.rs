@@ -3,6 +3,7 @@
 use super::fields::Fields;
 use crate::base::fault::Fault;
 use crate::base::json::{self, Raw};
+use crate::base::limits::BULK_RECORDS_MAX;
 use crate::message::{Aggregate, Function, Group, Operation, Question, Read, Verb};
 
 /// Reads the fields of an operation on one bucket, whose name has been read.
@@ -11,9 +12,23 @@ pub(super) fn verb(operation: Operation, fields: Fields<'_, '_>) -> Result<Verb,
         Operation::StoreInsert => return Ok(Verb::Insert(fields.object("data")?)),
         Operation::StoreUpdate => {
             let key = fields.key()?;
-            return Ok(Verb::Update(key, fields.object("data")?));
+            let data = fields.object("data")?;
+            return Ok(Verb::Update { key, data, if_version: fields.optional_number("ifVersion")? });
         }
-        Operation::StoreDelete => return Ok(Verb::Delete(fields.key()?)),
+        Operation::StoreDelete => {
+            let key = fields.key()?;
+            return Ok(Verb::Delete { key, if_version: fields.optional_number("ifVersion")? });
+        }
+        Operation::StoreClear => return Ok(Verb::Clear),
+        Operation::StoreUpsert => return Ok(Verb::Upsert(fields.object("data")?)),
+        Operation::StoreInsertMany => {
+            return Ok(Verb::InsertMany(fields.objects("data", BULK_RECORDS_MAX)?));
+        }
+        Operation::StoreUpdateMany => {
+            let filter = fields.filter()?;
+            return Ok(Verb::UpdateMany(Box::new((filter, fields.object("data")?))));
+        }
+        Operation::StoreDeleteMany => return Ok(Verb::DeleteMany(fields.filter()?)),
         Operation::StoreWhere => {
             return Ok(Verb::Read(Question { filter: fields.filter()?, read: Read::All }));
         }

@@ -50,14 +50,18 @@ fn step<'t>(place: usize, operation: Value<'_, 't>) -> Result<Step<&'t str>, Fau
         Filter::from_object(object)
             .map_err(|reason| Fault::from(reason.within(&format!("operations[{place}]"))))
     };
+    let if_version = || {
+        let number = fields.optional_number("ifVersion");
+        number.map_err(|_| invalid("invalid \"ifVersion\" — expected number"))
+    };
     let verb = match op {
         "get" => Verb::Read(Question::unfiltered(Read::Get(key()?))),
         "insert" => Verb::Insert(object("data")?),
         "update" => {
             let key = key()?;
-            Verb::Update(key, object("data")?)
+            Verb::Update { key, data: object("data")?, if_version: if_version()? }
         }
-        "delete" => Verb::Delete(key()?),
+        "delete" => Verb::Delete { key: key()?, if_version: if_version()? },
         "where" => Verb::Read(Question { filter: filter(&object("filter")?)?, read: Read::All }),
         "findOne" => Verb::Read(Question { filter: filter(&object("filter")?)?, read: Read::One }),
         _ => {

@@ -182,15 +182,15 @@ impl World {
                     let comma = if data.is_empty() { "" } else { "," };
                     let data = object(&format!("{{\"k\":{number}{comma}{data}}}"));
                     let mut stamp = Stamp { unix_ms, random: &mut self.random, autoincrement: 0 };
-                    delta.insert(key, insert(definition, &data, &mut stamp).expect("valid"));
+                    delta.insert(definition, key, insert(definition, &data, &mut stamp).expect("valid"));
                 }
                 (Op::Put { data, .. }, Some(old)) => {
                     let data = object(&format!("{{{data}}}"));
-                    delta.update(key, update(definition, &old, &data, unix_ms).expect("valid"));
+                    delta.update(definition, key, update(definition, &old, &data, unix_ms).expect("valid"));
                 }
                 (Op::Delete { .. }, Some(_)) => {
                     let is_committed = self.bucket.get(&key).is_some();
-                    delta.delete(key, is_committed);
+                    delta.delete(definition, key, is_committed);
                 }
                 (Op::Delete { .. }, None) => {}
             }

@@ -7,12 +7,9 @@ use super::{Posts, Shard};
 use crate::base::bytes::Body;
 use crate::base::ids::{BucketId, CoreId, LiveId};
 use crate::message::{Mail, PushSet};
-use crate::store::{View, Write};
+use crate::store::{View, Writes};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
-
-/// The changes of one commit to one bucket, in the order in which they apply.
-pub(super) type Writes = SmallVec<[Write; 1]>;
 
 /// What is to be told, by core.
 type Told = BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>>;
@@ -21,8 +18,9 @@ impl Shard {
     /// Makes the changes visible, all at one instant (S-145). Those who watch are told when the
     /// input has been handled completely ([`Shard::publish`]).
     pub(super) fn commit(&mut self, changes: impl IntoIterator<Item = (BucketId, Writes)>) {
-        for (id, writes) in changes {
+        for (id, mut writes) in changes {
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
+            bucket.evict(&mut writes); // S-193: after every check, in the same change set
             let changes = writes.into_iter().map(|write| bucket.apply(write));
             if self.live.watches(id) {
                 self.untold.entry(id).or_default().extend(changes);
@@ -30,6 +28,15 @@ impl Shard {
                 changes.for_each(drop);
             }
         }
+    }
+
+    /// Removes all records of a bucket at one instant (S-95, S-96). O(records).
+    pub(super) fn clear(&mut self, id: BucketId) {
+        let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
+        if self.live.watches(id) && !bucket.is_empty() {
+            self.untold.entry(id).or_default().extend(bucket.removals());
+        }
+        bucket.clear();
     }
 
     /// Brings the live queries up to date with everything that has been committed, and tells those

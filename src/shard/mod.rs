@@ -6,9 +6,11 @@
 mod admin;
 mod commit;
 mod data;
+mod expiry;
 mod rules;
 mod transaction;
 mod waiting;
+mod write;
 
 use crate::base::ids::{BucketId, CoreId, QueryId, TxnId};
 use crate::base::random::Random;

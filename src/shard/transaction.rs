@@ -1,14 +1,14 @@
 //! Transactions: on this core alone, or as a participant of one over several cores.
 
-use super::data::{DELETED, bucket_and_key, read, unknown_key};
-use super::{Posts, Shard, answer, commit};
+use super::data::read;
+use super::write::{DELETED, Writer};
+use super::{Posts, Shard, answer};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{BucketId, TxnId};
-use crate::base::json::Raw;
 use crate::base::limits::TRANSACTION_RESULT_BYTES_MAX;
 use crate::base::time::Now;
-use crate::message::{Json, Key, Mail, Origin, Outcome, Prepare, Step, Target, Verb, Vote};
-use crate::store::{self, Bucket, Delta, Stamp, View};
+use crate::message::{Json, Mail, Origin, Outcome, Prepare, Step, Target, Verb, Vote};
+use crate::store::{Delta, View, Writes};
 use crate::txn::{Intent, Ticket};
 use smallvec::SmallVec;
 
@@ -34,8 +34,8 @@ impl Overlay {
         &mut self.0[at].1
     }
 
-    fn into_changes(self) -> impl Iterator<Item = (BucketId, commit::Writes)> {
-        self.0.into_iter().map(|(id, delta)| (id, delta.into_writes().into()))
+    fn into_changes(self) -> impl Iterator<Item = (BucketId, Writes)> {
+        self.0.into_iter().map(|(id, delta)| (id, delta.into_writes()))
     }
 }
 
@@ -140,36 +140,20 @@ impl Shard {
 
     fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: Verb, now: Now) -> Result<Json, Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
+        let mut writer = Writer { bucket, random: &mut self.random, unix_ms: now.unix_ms };
         let delta = overlay.delta(id);
-        match verb {
-            Verb::Insert(data) => {
-                let autoincrement = bucket.advance();
-                let mut stamp = Stamp { unix_ms: now.unix_ms, random: &mut self.random, autoincrement };
-                let record = store::insert(bucket.definition(), &data, &mut stamp)?;
-                let key = bucket.key_of(&record);
-                if View::with(bucket, delta).get(&key).is_some() {
-                    return Err(conflict(bucket, &key));
-                }
-                let json = Json::Record(record.clone());
-                delta.insert(key, record);
-                Ok(json)
+        Ok(match verb {
+            Verb::Insert(data) => Json::Record(writer.insert_in(delta, &data)?),
+            Verb::Update { key, data, if_version } => {
+                Json::Record(writer.update_in(delta, key, &data, if_version)?)
             }
-            Verb::Update(key, data) => {
-                let old = View::with(bucket, delta).get(&key).ok_or_else(|| unknown_key(bucket, &key))?;
-                let record = store::update(bucket.definition(), old, &data, now.unix_ms)?;
-                let json = Json::Record(record.clone());
-                delta.update(key, record);
-                Ok(json)
+            Verb::Delete { key, if_version } => {
+                writer.delete_in(delta, key, if_version)?;
+                DELETED
             }
-            Verb::Delete(key) => {
-                if View::with(bucket, delta).get(&key).is_some() {
-                    let is_committed = bucket.get(&key).is_some();
-                    delta.delete(key, is_committed);
-                }
-                Ok(DELETED)
-            }
-            Verb::Read(question) => Ok(read(View::with(bucket, delta), &question)),
-        }
+            Verb::Read(question) => read(View::with(writer.bucket, delta), &question),
+            other => unreachable!("S-163: no transaction has {other:?}"),
+        })
     }
 }
 
@@ -194,14 +178,4 @@ fn too_large(place: usize) -> Fault {
     Fault::validation(format!(
         "operations[{place}]: the results together exceed {TRANSACTION_RESULT_BYTES_MAX} bytes"
     ))
-}
-
-/// S-176.
-fn conflict(bucket: &Bucket, key: &Key) -> Fault {
-    let name = bucket.definition().name();
-    let shown = Raw::trusted(key).display();
-    let message = format!(
-        "Transaction conflict in bucket \"{name}\" for key \"{shown}\": Record with key \"{shown}\" already exists"
-    );
-    Fault::new(Code::Conflict, message).with_details(bucket_and_key(name, key))
 }

@@ -7,13 +7,15 @@ use super::transaction::Overlay;
 use super::{Posts, Shard, answer};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::BucketId;
+use crate::base::json::Object;
 use crate::base::limits::WAITING_ENVELOPES_MAX;
 use crate::base::time::Now;
 use crate::message::{
     Alteration, Key, Mail, Op, Outcome, Prepare, Question, Read, Request, Step, Target, Verb, Vote,
 };
-use crate::store::Generated;
+use crate::store::{Bucket, Definition, Generated, touches_unique, unique_fields};
 use crate::txn::{Footprint, Intent, Ticket};
+use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
 
 /// Those who wait: at most one flight per connection, whose length is bounded
@@ -38,7 +40,7 @@ impl Shard {
             return Some(request);
         }
         let intents = match &request.op {
-            Op::Data { bucket, verb } => self.intents_of(*bucket, verb).collect(),
+            Op::Data { bucket, verb } => self.intents_of(*bucket, verb).into_vec(),
             Op::Transaction(steps) => self.intents(steps.iter()),
             Op::Subscribe { bound, .. } => vec![Intent::ReadBucket(bound.bucket)],
             Op::Rules(_) => Vec::new(),
@@ -141,29 +143,52 @@ impl Shard {
     }
 
     /// What an operation touches; of a bucket that is gone nothing matters.
-    fn intents_of(&self, bucket: BucketId, verb: &Verb) -> impl Iterator<Item = Intent> {
-        let field = self.buckets.get(&bucket).map(|bucket| {
-            let definition = bucket.definition();
-            &definition.fields()[definition.key_field()]
-        });
+    fn intents_of(&self, bucket: BucketId, verb: &Verb) -> SmallVec<[Intent; 3]> {
+        let Some(definition) = self.buckets.get(&bucket).map(Bucket::definition) else {
+            return SmallVec::new();
+        };
         // Somebody may name a key before it is made, if it can be guessed.
         let guessable = [Some(Generated::Autoincrement), Some(Generated::Timestamp)];
-        let end = field.filter(|field| guessable.contains(&field.generated)).map(|_| Intent::ReadEnd(bucket));
-        let (first, second) = match verb {
-            Verb::Read(Question { read: Read::Get(key), .. }) => (Intent::ReadKey(bucket, key.clone()), end),
-            Verb::Update(key, _) | Verb::Delete(key) => (Intent::WriteKey(bucket, key.clone()), end),
-            Verb::Insert(data) => {
-                let key = field.and_then(|field| {
-                    let supplied = data.get(&field.quoted).map(|key| Key::from_slice(key.as_bytes()));
-                    let by_default = || field.default.as_deref().filter(|_| field.generated.is_none());
-                    supplied.or_else(|| by_default().map(Key::from_slice))
-                });
-                (Intent::Append(bucket), key.map(|key| Intent::WriteKey(bucket, key)))
+        let key_field = &definition.fields()[definition.key_field()];
+        let end = guessable.contains(&key_field.generated).then_some(Intent::ReadEnd(bucket));
+        let is_unique = unique_fields(definition).next().is_some();
+        match verb {
+            Verb::Read(Question { read: Read::Get(key), .. }) => {
+                std::iter::once(Intent::ReadKey(bucket, key.clone())).chain(end).collect()
             }
-            Verb::Read(_) => (Intent::ReadBucket(bucket), None),
-        };
-        std::iter::once(first).chain(second)
+            Verb::Read(_) => smallvec![Intent::ReadBucket(bucket)],
+            Verb::Update { key, data, .. } => {
+                let claim = touches_unique(definition, data).then_some(Intent::Claim(bucket));
+                std::iter::once(Intent::WriteKey(bucket, key.clone())).chain(end).chain(claim).collect()
+            }
+            Verb::Delete { key, .. } => {
+                let free = is_unique.then_some(Intent::Free(bucket));
+                std::iter::once(Intent::WriteKey(bucket, key.clone())).chain(end).chain(free).collect()
+            }
+            Verb::Insert(data) | Verb::Upsert(data) => {
+                inserts(definition, bucket, std::slice::from_ref(data))
+            }
+            Verb::InsertMany(data) => inserts(definition, bucket, data),
+            Verb::UpdateMany(_) | Verb::DeleteMany(_) | Verb::Clear => {
+                smallvec![Intent::WriteBucket(bucket)]
+            }
+        }
     }
+}
+
+fn inserts(definition: &Definition, bucket: BucketId, data: &[Object]) -> SmallVec<[Intent; 3]> {
+    if definition.max_size().is_some() {
+        return smallvec![Intent::WriteBucket(bucket)]; // whichever record may have to go
+    }
+    let field = &definition.fields()[definition.key_field()];
+    let by_default = || field.default.as_deref().filter(|_| field.generated.is_none()).map(Key::from_slice);
+    let key = |data: &Object| {
+        let supplied = data.get(&field.quoted).map(|key| Key::from_slice(key.as_bytes()));
+        supplied.or_else(by_default).map(|key| Intent::WriteKey(bucket, key))
+    };
+    let claim = unique_fields(definition).next().map(|_| Intent::Claim(bucket));
+    let whole = std::iter::once(Intent::Append(bucket)).chain(claim);
+    whole.chain(data.iter().filter_map(key)).collect()
 }
 
 /// More wait than the server keeps waiting; to be tried again later.

@@ -21,23 +21,18 @@ impl Bucket {
     /// # Panics
     /// If the record to be updated or deleted is not there.
     pub fn apply(&mut self, write: Write) -> Change {
-        let place_of = |bucket: &Self, key: &[u8]| bucket.sequence(key).expect("written is there");
         match write {
             Write::Insert(record) => {
-                self.append(record.clone());
-                let place = place_of(self, record.key(self.definition()).as_bytes());
+                let place = self.append(record.clone());
                 Change { place, before: None, after: Some(record) }
             }
             Write::Update(record) => {
-                let place = place_of(self, record.key(self.definition()).as_bytes());
-                let before = self.replace(record.clone());
+                let (place, before) = self.replace(record.clone());
                 Change { place, before: Some(before), after: Some(record) }
             }
             Write::Delete(key) => {
-                let place = place_of(self, &key);
-                let before = self.remove(&key);
-                debug_assert!(before.is_some(), "it has a place");
-                Change { place, before, after: None }
+                let (place, before) = self.remove(&key).expect("deleting what was there when it was checked");
+                Change { place, before: Some(before), after: None }
             }
         }
     }

@@ -10,19 +10,23 @@ mod column;
 mod definition;
 mod filter;
 mod format;
+#[cfg(test)]
+mod model_tests;
 mod overlay;
 mod pattern;
 mod prepare;
 mod read;
 mod record;
 mod ttl;
+mod unique;
 mod validate;
 
 pub use bucket::Bucket;
 pub use change::Change;
 pub use definition::{Definition, Field, FieldType, Generated};
 pub use filter::{Filter, Invalid, Matcher, Parameters, Term, Test, Values};
-pub use overlay::{Delta, View, Write};
+pub use overlay::{Delta, View, Write, Writes};
 pub use prepare::{Stamp, insert, update};
 pub use read::{Aggregate, Function, Group, Question, Read, Select, SortKey};
 pub use record::{Key, Record};
+pub use unique::{check_insert, check_update, touches_unique, unique_fields};

@@ -4,6 +4,9 @@ use super::bucket::Bucket;
 use super::definition::Definition;
 use super::filter::Filter;
 use super::record::{Key, Record};
+use super::unique::{scalar, unique_fields};
+use crate::base::json::Raw;
+use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// The net effect of a transaction's writes on one bucket so far (S-169).
@@ -13,6 +16,8 @@ pub struct Delta {
     writes: BTreeMap<Key, Pending>,
     /// Numbers the inserts, which follow the committed records in this order.
     inserts: u64,
+    /// Who has which unique value among the written records.
+    claims: BTreeMap<(usize, Box<[u8]>), Key>,
 }
 
 #[derive(Debug)]
@@ -24,6 +29,16 @@ struct Pending {
     /// A new record and its place among the inserts.
     inserted: Option<(u64, Record)>,
 }
+
+impl Pending {
+    /// The record as it is now; `None` = deleted, or inserted and deleted again, over nothing.
+    fn record(&self) -> Option<&Record> {
+        self.inserted.as_ref().map(|(_, record)| record).or(self.updated.as_ref())
+    }
+}
+
+/// The changes of one commit to one bucket, in the order in which they apply.
+pub type Writes = SmallVec<[Write; 1]>;
 
 /// One change to a bucket, net of everything that happened before the commit.
 #[derive(Clone, Debug)]
@@ -38,7 +53,8 @@ pub enum Write {
 
 impl Delta {
     /// Notes an insert; the key is free in the view.
-    pub fn insert(&mut self, key: Key, record: Record) {
+    pub fn insert(&mut self, definition: &Definition, key: Key, record: Record) {
+        self.claim(definition, &key, &record);
         self.inserts += 1;
         let place = self.inserts;
         let pending = self.pending(key);
@@ -47,7 +63,9 @@ impl Delta {
     }
 
     /// Notes a new version; the key exists in the view.
-    pub fn update(&mut self, key: Key, record: Record) {
+    pub fn update(&mut self, definition: &Definition, key: Key, record: Record) {
+        self.release(definition, &key);
+        self.claim(definition, &key, &record);
         let pending = self.pending(key);
         match &mut pending.inserted {
             Some((_, inserted)) => *inserted = record,
@@ -56,7 +74,8 @@ impl Delta {
     }
 
     /// Notes a delete; the key exists in the view.
-    pub fn delete(&mut self, key: Key, is_committed: bool) {
+    pub fn delete(&mut self, definition: &Definition, key: Key, is_committed: bool) {
+        self.release(definition, &key);
         let pending = self.pending(key);
         *pending = Pending { removes: is_committed, updated: None, inserted: None };
     }
@@ -68,8 +87,8 @@ impl Delta {
 
     /// The net changes: deletes, then updates, then inserts in their order. A delete goes
     /// first so that an insert of the same key finds it free (S-178).
-    pub fn into_writes(self) -> Vec<Write> {
-        let (mut deletes, mut updates, mut inserts) = (Vec::new(), Vec::new(), Vec::new());
+    pub fn into_writes(self) -> Writes {
+        let (mut deletes, mut updates, mut inserts) = (Writes::new(), Vec::new(), Vec::new());
         for (key, pending) in self.writes {
             if pending.removes {
                 deletes.push(Write::Delete(key));
@@ -81,6 +100,24 @@ impl Delta {
         deletes.extend(updates);
         deletes.extend(inserts.into_iter().map(|(_, record)| Write::Insert(record)));
         deletes
+    }
+
+    fn claim(&mut self, definition: &Definition, key: &Key, record: &Record) {
+        for field in unique_fields(definition) {
+            if let Some(value) = scalar(definition, record, field) {
+                self.claims.insert((field, value.as_bytes().into()), key.clone());
+            }
+        }
+    }
+
+    /// Gives the unique values of a written record back (S-178).
+    fn release(&mut self, definition: &Definition, key: &Key) {
+        let Some(record) = self.writes.get(key).and_then(Pending::record) else { return };
+        for field in unique_fields(definition) {
+            if let Some(value) = scalar(definition, record, field) {
+                self.claims.remove(&(field, value.as_bytes().into()));
+            }
+        }
     }
 
     fn pending(&mut self, key: Key) -> &mut Pending {
@@ -118,14 +155,27 @@ impl<'a> View<'a> {
 
     /// The record of that key.
     pub fn get(self, key: &[u8]) -> Option<&'a Record> {
-        let pending = self.delta.and_then(|delta| delta.writes.get(key));
-        match pending {
+        match self.delta.and_then(|delta| delta.writes.get(key)) {
             None => self.bucket.get(key),
-            Some(Pending { inserted: Some((_, record)), .. })
-            | Some(Pending { updated: Some(record), .. }) => Some(record),
-            // Deleted; or inserted and deleted again, over nothing.
-            Some(_) => None,
+            Some(pending) => pending.record(),
         }
+    }
+
+    /// Whether another record than this one, by its key, has that value in a unique field or, if
+    /// the field is the key, whether there is a record of that key. O(log writes).
+    pub fn has_other(self, field: usize, value: Raw<'_>, record: &Record) -> bool {
+        let definition = self.definition();
+        if field == definition.key_field() {
+            return self.get(value.as_bytes()).is_some();
+        }
+        let own = record.key(definition);
+        let committed = self.bucket.holder(field, value.as_bytes()).and_then(|other| self.current(other));
+        // Its current version may have another value by now.
+        let is_held = committed.is_some_and(|other| {
+            other.field(field, &definition.fields()[field].quoted) == Some(value)
+                && other.key(definition) != own
+        });
+        is_held || self.claimant(field, value).is_some_and(|other| other[..] != *own.as_bytes())
     }
 
     /// How many records there are. O(1), in a transaction O(its writes).
@@ -159,7 +209,7 @@ impl<'a> View<'a> {
     /// Inside a transaction, which has no positional reads (02 §9.1).
     pub fn ordered(self) -> impl Iterator<Item = &'a Record> {
         self.assert_committed();
-        self.bucket.iter()
+        self.bucket.ordered()
     }
 
     /// The same from the last to the first.
@@ -168,23 +218,47 @@ impl<'a> View<'a> {
     /// As [`Self::ordered`].
     pub fn ordered_back(self) -> impl Iterator<Item = &'a Record> {
         self.assert_committed();
-        self.bucket.iter_back()
+        self.bucket.ordered_back()
     }
 
     /// The records behind the one of that key in the order of positional reads; `None` if there is
-    /// no record of that key (S-109). Beginning costs O(1).
+    /// no record of that key (S-109). Beginning costs O(1), in an `ordered_set` O(log n).
     ///
     /// # Panics
     /// As [`Self::ordered`].
     pub fn after(self, key: &[u8]) -> Option<impl Iterator<Item = &'a Record> + use<'a>> {
         self.assert_committed();
-        self.bucket.iter_after(key)
+        self.bucket.ordered_after(key)
     }
 
     /// Records in bucket order among which are all that match. An index narrows them down if a
     /// term demands equality of an indexed field; that changes cost, never results (S-79).
-    pub fn candidates(self, _filter: &Filter) -> impl Iterator<Item = &'a Record> + use<'a> {
-        self.records()
+    pub fn candidates(self, filter: &Filter) -> impl Iterator<Item = &'a Record> + use<'a> {
+        match (self.bucket.found(filter), self.delta) {
+            (None, _) => Candidates::All(self.records()),
+            (Some(found), None) => Candidates::Found(found.map(|(_, record)| record)),
+            (Some(found), Some(delta)) => Candidates::Merged(self.merged(found, delta).into_iter()),
+        }
+    }
+
+    /// What an index found, and whatever the transaction has written, in bucket order.
+    fn merged(self, found: impl Iterator<Item = (u64, &'a Record)>, delta: &'a Delta) -> Vec<&'a Record> {
+        let unwritten =
+            |record: &Record| !delta.writes.contains_key(record.key(self.definition()).as_bytes());
+        let mut placed: Vec<(u64, &Record)> = found.filter(|(_, record)| unwritten(record)).collect();
+        placed.extend(
+            delta
+                .writes
+                .iter()
+                .filter_map(|(key, pending)| Some((self.bucket.sequence(key)?, pending.updated.as_ref()?))),
+        );
+        placed.sort_by_key(|(sequence, _)| *sequence);
+        placed.into_iter().map(|(_, record)| record).chain(self.inserted()).collect()
+    }
+
+    fn claimant(self, field: usize, value: Raw<'_>) -> Option<&'a Key> {
+        let claims = &self.delta.filter(|delta| !delta.claims.is_empty())?.claims;
+        claims.get(&(field, value.as_bytes().into()))
     }
 
     /// A committed record as the transaction sees it.
@@ -210,6 +284,29 @@ impl<'a> View<'a> {
             .collect();
         inserted.sort_by_key(|(place, _)| *place);
         inserted.into_iter().map(|(_, record)| record)
+    }
+}
+
+/// Where candidates come from.
+enum Candidates<'a, A, F> {
+    All(A),
+    Found(F),
+    Merged(std::vec::IntoIter<&'a Record>),
+}
+
+impl<'a, A, F> Iterator for Candidates<'a, A, F>
+where
+    A: Iterator<Item = &'a Record>,
+    F: Iterator<Item = &'a Record>,
+{
+    type Item = &'a Record;
+
+    fn next(&mut self) -> Option<&'a Record> {
+        match self {
+            Self::All(all) => all.next(),
+            Self::Found(found) => found.next(),
+            Self::Merged(merged) => merged.next(),
+        }
     }
 }
 
@@ -242,7 +339,9 @@ mod tests {
         let definition = Definition::parse("b", Raw::trusted(DEFINITION.as_bytes())).unwrap();
         let records = ["a", "b", "c", "d"].map(|key| record(&definition, key));
         let mut bucket = Bucket::new(definition, 1);
-        records.into_iter().for_each(|record| bucket.append(record));
+        records.into_iter().for_each(|record| {
+            bucket.append(record);
+        });
         bucket
     }
 
@@ -251,13 +350,13 @@ mod tests {
         // S-169, S-178
         let bucket = bucket();
         let mut delta = Delta::default();
-        delta.delete(key("b"), true);
-        delta.insert(key("b"), record(bucket.definition(), "b"));
-        delta.update(key("c"), record(bucket.definition(), "c"));
-        delta.delete(key("d"), true);
-        delta.insert(key("e"), record(bucket.definition(), "e"));
-        delta.insert(key("f"), record(bucket.definition(), "f"));
-        delta.delete(key("f"), false);
+        delta.delete(bucket.definition(), key("b"), true);
+        delta.insert(bucket.definition(), key("b"), record(bucket.definition(), "b"));
+        delta.update(bucket.definition(), key("c"), record(bucket.definition(), "c"));
+        delta.delete(bucket.definition(), key("d"), true);
+        delta.insert(bucket.definition(), key("e"), record(bucket.definition(), "e"));
+        delta.insert(bucket.definition(), key("f"), record(bucket.definition(), "f"));
+        delta.delete(bucket.definition(), key("f"), false);
         let view = View::with(&bucket, &delta);
         assert_eq!(keys(view.records()), "acbe");
         assert_eq!(keys(view.records_back()), "ebca");

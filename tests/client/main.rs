@@ -30,6 +30,7 @@ mod store;
 mod subscriptions;
 mod transactions;
 mod walkthrough;
+mod writes;
 
 use client::Client;
 use cluster::{Cluster, Schedule};

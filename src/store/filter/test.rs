@@ -84,6 +84,11 @@ impl Test {
 }
 
 impl Values {
+    /// The scalars, sorted.
+    pub fn as_slice(&self) -> &[Box<[u8]>] {
+        &self.0
+    }
+
     /// The scalars among the values; arrays and objects are equal to nothing (S-4).
     pub fn new<'v>(values: impl Iterator<Item = Raw<'v>>) -> Self {
         let mut values: Vec<Box<[u8]>> =

@@ -1,0 +1,35 @@
+//! Records that go by themselves (02 §10.1).
+
+use super::Shard;
+use crate::base::limits::EXPIRED_RECORDS_MAX;
+use crate::base::time::Now;
+use crate::store::{Bucket, Key, Write, Writes};
+use crate::txn::Intent;
+
+impl Shard {
+    /// When [`Self::expire`] has something to do, milliseconds since the Unix epoch; in the past
+    /// while it has not done all. O(buckets).
+    pub fn next_expiry(&self) -> Option<u64> {
+        self.buckets.values().filter_map(Bucket::next_expiry_ms).min()
+    }
+
+    /// Removes the records that have expired, with pushes like a client's delete, and returns how
+    /// many (S-189, S-191). Records that an undecided transaction relies on stay for now, and so
+    /// does what exceeds [`EXPIRED_RECORDS_MAX`]. O(buckets + removed).
+    pub fn expire(&mut self, now: Now) -> usize {
+        let mut changes = Vec::new();
+        let mut left = EXPIRED_RECORDS_MAX;
+        for (id, bucket) in &self.buckets {
+            let due = bucket.expired(now.unix_ms).take(left).map(|record| bucket.key_of(record));
+            let is_held = |key: &Key| {
+                let intents = [Intent::WriteKey(*id, key.clone()), Intent::Free(*id)];
+                !self.locks.is_free() && !self.locks.admit(&self.locks.footprint(&intents, None))
+            };
+            let writes: Writes = due.filter(|key| !is_held(key)).map(Write::Delete).collect();
+            left -= writes.len();
+            changes.push((*id, writes));
+        }
+        self.commit(changes);
+        EXPIRED_RECORDS_MAX - left
+    }
+}

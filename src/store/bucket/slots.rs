@@ -1,0 +1,153 @@
+//! Records in numbered slots, threaded in bucket order.
+//!
+//! The order is a list through the slots, so that a delete costs O(1) and the first or last n
+//! records O(n). Slots live in chunks: adding one never moves the others.
+
+use crate::store::Record;
+
+/// Names a record from its insert to its delete.
+pub(super) type SlotNumber = u32;
+
+/// All records of a bucket.
+pub(super) struct Slots {
+    chunks: Vec<Vec<Slot>>,
+    len: usize,
+    first: SlotNumber,
+    last: SlotNumber,
+    /// Free slots, chained by `next`.
+    free: SlotNumber,
+    appended: u64,
+}
+
+struct Slot {
+    /// `None` in a free slot.
+    record: Option<Record>,
+    /// The place in bucket order (S-70): larger means later. Never reused.
+    sequence: u64,
+    previous: SlotNumber,
+    next: SlotNumber,
+}
+
+/// The end of a list.
+const NONE: SlotNumber = SlotNumber::MAX;
+
+/// Slots per chunk; 32 KiB.
+const CHUNK_SLOTS: usize = 1024;
+
+impl Default for Slots {
+    fn default() -> Self {
+        Self { chunks: Vec::new(), len: 0, first: NONE, last: NONE, free: NONE, appended: 0 }
+    }
+}
+
+impl Slots {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The record in a slot that is in use.
+    pub(super) fn record(&self, number: SlotNumber) -> &Record {
+        self.slot(number).record.as_ref().expect("the slot is in use")
+    }
+
+    /// Its place in bucket order.
+    pub(super) fn sequence(&self, number: SlotNumber) -> u64 {
+        self.slot(number).sequence
+    }
+
+    /// Puts a record at the end of the order.
+    pub(super) fn append(&mut self, record: Record) -> SlotNumber {
+        self.appended += 1;
+        let slot = Slot { record: Some(record), sequence: self.appended, previous: self.last, next: NONE };
+        let number = self.place(slot);
+        match self.last {
+            NONE => self.first = number,
+            last => self.slot_mut(last).next = number,
+        }
+        self.last = number;
+        self.len += 1;
+        number
+    }
+
+    /// Puts a record in the place of another, which it returns.
+    pub(super) fn replace(&mut self, number: SlotNumber, record: Record) -> Record {
+        self.slot_mut(number).record.replace(record).expect("the slot is in use")
+    }
+
+    /// Takes a record out.
+    pub(super) fn remove(&mut self, number: SlotNumber) -> Record {
+        let free = self.free;
+        let slot = self.slot_mut(number);
+        let (previous, next) = (slot.previous, slot.next);
+        let record = slot.record.take().expect("the slot is in use");
+        slot.next = free;
+        self.free = number;
+        match previous {
+            NONE => self.first = next,
+            previous => self.slot_mut(previous).next = next,
+        }
+        match next {
+            NONE => self.last = previous,
+            next => self.slot_mut(next).previous = previous,
+        }
+        self.len -= 1;
+        record
+    }
+
+    /// Takes all records out.
+    pub(super) fn clear(&mut self) {
+        *self = Self { appended: self.appended, ..Self::default() };
+    }
+
+    /// All in bucket order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = SlotNumber> {
+        self.walk(self.first, |slot| slot.next)
+    }
+
+    /// All from the last to the first.
+    pub(super) fn iter_back(&self) -> impl Iterator<Item = SlotNumber> {
+        self.walk(self.last, |slot| slot.previous)
+    }
+
+    /// All behind a slot, in bucket order.
+    pub(super) fn iter_after(&self, number: SlotNumber) -> impl Iterator<Item = SlotNumber> {
+        self.walk(self.slot(number).next, |slot| slot.next)
+    }
+
+    fn walk(&self, from: SlotNumber, step: fn(&Slot) -> SlotNumber) -> impl Iterator<Item = SlotNumber> {
+        let mut at = from;
+        std::iter::from_fn(move || {
+            let number = (at != NONE).then_some(at)?;
+            at = step(self.slot(number));
+            Some(number)
+        })
+    }
+
+    /// Fills a free slot, or a new one.
+    fn place(&mut self, slot: Slot) -> SlotNumber {
+        if self.free != NONE {
+            let number = self.free;
+            self.free = self.slot(number).next;
+            *self.slot_mut(number) = slot;
+            return number;
+        }
+        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_SLOTS) {
+            // The first chunk grows with the bucket; most buckets need no second one.
+            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK_SLOTS };
+            self.chunks.push(Vec::with_capacity(capacity));
+        }
+        let before = (self.chunks.len() - 1) * CHUNK_SLOTS;
+        let chunk = self.chunks.last_mut().expect("just made sure");
+        chunk.push(slot);
+        let number = SlotNumber::try_from(before + chunk.len() - 1).ok().filter(|number| *number != NONE);
+        number.expect("fewer than 2^32 records")
+    }
+
+    fn slot(&self, number: SlotNumber) -> &Slot {
+        &self.chunks[number as usize / CHUNK_SLOTS][number as usize % CHUNK_SLOTS]
+    }
+
+    fn slot_mut(&mut self, number: SlotNumber) -> &mut Slot {
+        &mut self.chunks[number as usize / CHUNK_SLOTS][number as usize % CHUNK_SLOTS]
+    }
+}
