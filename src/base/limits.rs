@@ -71,6 +71,11 @@ pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024;
 /// there are neither dropped nor delayed (P-111).
 pub const UNSENT_ANSWER_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
+/// Unsent bytes of one connection up to which every push is queued. Above, a query subscription
+/// has at most one push under way, and its client gets the current result after that one. Enough
+/// for a burst of small pushes to a client that reads; little, since small pushes are copies.
+pub const UNSENT_PUSH_BYTES_FREE: u64 = 8 * 1024;
+
 /// Memory of one connection's state, bytes, without what it rarely needs. Checked at compile
 /// time: servers hold a hundred thousand idle ones.
 pub const SESSION_BYTES_MAX: usize = 240;

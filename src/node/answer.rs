@@ -12,6 +12,7 @@ use std::rc::Rc;
 impl Core {
     /// Takes the answer to the oldest request of a connection that is executing.
     pub(super) fn answer(&mut self, from: CoreId, answer: Answer, out: &mut Outbox) {
+        let Some(answer) = self.composite_answer(from, answer, out) else { return };
         let Some(Answer { conn, outcome }) = self.reply(answer, out) else { return };
         let session = self.session(conn).expect("a session outlives the requests that it sent");
         let pending = session.flight.land();

@@ -25,6 +25,7 @@ impl Core {
         for (live, body) in set.updates {
             let body: LocalBody = Rc::new(body);
             let query = (from, live);
+            self.composites.touch(query);
             let Some((before, subscribers)) = self.hub.update(query, Rc::clone(&body)) else { continue };
             for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
                 let conn = subscriber.conn;
@@ -75,6 +76,7 @@ impl Core {
         let Some(session) = self.session(conn) else { return };
         session.unsent_bytes =
             session.unsent_bytes.checked_sub(bytes).expect("only what was handed over can be sent");
+        session.taken_bytes += bytes;
         let serves = session.is_held_up() && session.has_read_up() && session.flight.is_empty();
         if serves {
             self.closing.ready(conn);
@@ -95,7 +97,7 @@ impl Core {
         if session.has_expired(now.unix_ms) {
             self.end_subscriptions(conn, out);
         } else {
-            catch_up(session, conn, &mut self.hub, mark, out);
+            catch_up(session, &mut self.hub, mark, out);
         }
     }
 
@@ -115,15 +117,15 @@ fn push_or_mark(
     mark: u64,
     out: &mut Outbox,
 ) {
-    if session.withholds_pushes(mark) {
+    if session.withholds_push(mark, subscriber.pushed_to) {
         subscriber.stale = Some(before());
         session.stale_subscriptions += 1;
     } else {
-        send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, out);
+        send_result(session, subscriber, body, out);
     }
 }
 
-fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: &mut Outbox) {
+fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, out: &mut Outbox) {
     let hasher = hub.hasher();
     let count = session.subscriptions.len();
     let from = session.catch_up_from as usize;
@@ -137,13 +139,20 @@ fn catch_up(session: &mut Session, conn: ConnId, hub: &mut Hub, mark: u64, out: 
             session.catch_up_from = u32::try_from(at).expect("fewer than 2^32 subscriptions");
             return;
         }
+        if session.withholds_push(mark, subscriber.pushed_to) {
+            continue;
+        }
         subscriber.stale = None;
         session.stale_subscriptions -= 1;
         if latest.digest(&hasher) != delivered {
-            let latest = Rc::clone(latest);
-            send(session, conn, QUERY_HEAD, subscription.id, &latest, out);
+            send_result(session, subscriber, latest, out);
         }
     }
+}
+
+fn send_result(session: &mut Session, subscriber: &mut Subscriber, body: &LocalBody, out: &mut Outbox) {
+    send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, out);
+    subscriber.pushed_to = session.taken_bytes + session.unsent_bytes;
 }
 
 /// Sends one push. Small results are copied behind their head, so that frames of one

@@ -65,6 +65,7 @@ impl Core {
                 return Err(needs_connection(envelope.name));
             }
             Plan::One { core, op } => self.post(core, Mail::Request(Request { origin, op }), out),
+            Plan::Composite { .. } => return Err(needs_connection(envelope.name)),
             Plan::Several(steps) => self.coordinate(conn, steps, out),
             Plan::Admin(call) => self.administer(origin, call, out),
             Plan::Each(survey) => self.gather(conn, survey, out),

@@ -65,7 +65,8 @@ impl Core {
             // Its pushes are behind nothing but mail: when a question sent after them is answered,
             // they are with the connections.
             Survey::Settle => {
-                let asker = Asker::Core(from, number, self.shard.is_settled());
+                let asker =
+                    Asker::Core(from, number, self.shard.is_settled() && self.composites.is_settled());
                 return self.ask_all(asker, Survey::Flush, out);
             }
         };

@@ -5,6 +5,7 @@
 
 mod answer;
 mod closing;
+mod composite;
 mod coordinate;
 mod deliver;
 mod embedded;
@@ -41,6 +42,7 @@ use crate::session::{Hub, Session, Watched};
 use crate::shard::{Posts, Shard};
 use crate::wire;
 use closing::Closing;
+use composite::Composites;
 use coordinate::Coordinators;
 use gather::Gatherings;
 use registrar::Registrar;
@@ -102,6 +104,7 @@ struct Core {
     hub: Hub,
     shard: Shard,
     coordinators: Coordinators,
+    composites: Composites,
     gatherings: Gatherings,
     registrar: Registrar,
     closing: Closing,
@@ -118,6 +121,8 @@ pub struct Census {
     pub sessions: usize,
     /// Transactions that this core coordinates.
     pub transactions: usize,
+    /// Queries that read more than once, with subscribers here.
+    pub composites: usize,
     /// Questions that it has asked of every core.
     pub gatherings: usize,
     /// Changes of what exists that it makes, or that wait.
@@ -168,6 +173,7 @@ impl Node {
             hub: Hub::new(random.next_u64()),
             shard,
             coordinators: Coordinators::default(),
+            composites: Composites::new(random.next_u64()),
             gatherings: Gatherings::default(),
             registrar: Registrar::default(),
             closing: Closing::default(),
@@ -189,11 +195,9 @@ impl Node {
             Input::Tick => self.core.tick(now, out),
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }
-        self.settle(now, out);
-        self.core.publish(out);
-        self.settle(now, out);
+        self.conclude(now, out);
         self.core.proceed_with_stop(now, out);
-        self.settle(now, out);
+        self.conclude(now, out);
     }
 
     /// What is left.
@@ -201,11 +205,24 @@ impl Node {
         Census {
             sessions: self.core.sessions.len(),
             transactions: self.core.coordinators.len(),
+            composites: self.core.composites.len(),
             gatherings: self.core.gatherings.len(),
             changes: self.core.registrar.len(),
             has_subscribers: !self.core.hub.is_empty(),
             active_subscriptions: self.core.counters.active_subscriptions(),
             shard: self.core.shard.census(),
+        }
+    }
+
+    /// Ends an input: works, then tells subscribers what has changed, until there is nothing more.
+    fn conclude(&mut self, now: Now, out: &mut Outbox) {
+        loop {
+            self.settle(now, out);
+            self.core.publish(out);
+            self.core.evaluate_composites(out);
+            if self.core.local.is_empty() {
+                return;
+            }
         }
     }
 
@@ -232,12 +249,16 @@ impl Core {
             Mail::Request(request) => self.shard.request(request, now, &mut posts),
             Mail::Prepare(prepare) => self.shard.prepare(prepare, now, &mut posts),
             Mail::Decide { txn, commit } => self.shard.decide(txn, commit, now, &mut posts),
+            Mail::Leave(Leave::Query(live)) if self.leave_composite(live, out) => {}
             Mail::Leave(leave) => self.shard.leave(from, leave),
             Mail::Answer(answer) => self.answer(from, answer, out),
             Mail::Push(set) => self.push(from, set, now, out),
             Mail::Event { patterns, body } => self.event(&patterns, body, now, out),
             Mail::Vote(vote) => self.vote(vote, out),
-            Mail::Ended(live) => self.end_live(from, &live),
+            Mail::Ended(live) => {
+                self.end_live(from, &live);
+                self.end_composites(from, &live, out);
+            }
             Mail::Admin(Admin::Alter(alteration)) => self.shard.alter(alteration, &mut posts),
             Mail::Admin(admin) => self.admin(from, admin, out),
             Mail::Ask { number, question } => self.asked(from, number, question, out),

@@ -94,18 +94,20 @@ impl Core {
         match self.plan(conn, envelope, now) {
             Ok(Plan::One { core, op }) => {
                 let pending = Pending { id, due: due(&op), bytes };
-                let target = Target::Core(core);
-                let Some(session) = self.session(conn) else { return true };
-                if !session.flight.admits(target) {
-                    return false;
+                let departs = self.depart(conn, Target::Core(core), pending, out);
+                if departs.is_ok() {
+                    let origin = Origin { core: self.id, conn };
+                    self.post(core, Mail::Request(Request { origin, op }), out);
                 }
-                if let Err(fault) = self.reserve(pending.due) {
-                    return self.refuse(conn, id, &fault, out);
+                departs.err().unwrap_or(true)
+            }
+            Ok(Plan::Composite { query, plan }) => {
+                let pending = Pending { id, due: Due::Subscription, bytes };
+                let departs = self.depart(conn, Target::Several, pending, out);
+                if departs.is_ok() {
+                    self.join_composite(conn, query, *plan, out);
                 }
-                self.session(conn).expect("just seen").flight.depart(target, pending);
-                let origin = Origin { core: self.id, conn };
-                self.post(core, Mail::Request(Request { origin, op }), out);
-                true
+                departs.err().unwrap_or(true)
             }
             Ok(Plan::Several(steps)) => {
                 let departs = self.depart_alone(conn, id, bytes);
@@ -138,6 +140,26 @@ impl Core {
                 refused
             }
         }
+    }
+
+    /// Notes a request that is to be sent on. Otherwise the result says whether it was refused, or
+    /// has to wait for earlier answers.
+    fn depart(
+        &mut self,
+        conn: ConnId,
+        target: Target,
+        pending: Pending,
+        out: &mut Outbox,
+    ) -> Result<(), bool> {
+        let session = self.session(conn).expect("requests come from sessions");
+        if !session.flight.admits(target) {
+            return Err(false);
+        }
+        if let Err(fault) = self.reserve(pending.due) {
+            return Err(self.refuse(conn, pending.id, &fault, out));
+        }
+        self.session(conn).expect("just seen").flight.depart(target, pending);
+        Ok(())
     }
 
     /// Notes a request that executes on several cores, unless earlier answers are due. False =

@@ -10,4 +10,4 @@ mod plan;
 
 pub use builder::{Builder, Params, Source};
 pub use definition::Definition;
-pub use plan::{Bound, Leaf, Plan, Template};
+pub use plan::{Bound, Leaf, Part, Plan, Template};

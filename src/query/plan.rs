@@ -1,7 +1,7 @@
 //! A plan says what to read; parameters make it concrete.
 
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::BucketId;
+use crate::base::ids::{BucketId, CoreId};
 use crate::base::json::Raw;
 use crate::base::limits::{PLAN_DEPTH_MAX, PLAN_READS_MAX};
 use crate::store::{Filter, Parameters, Question, Read};
@@ -47,6 +47,17 @@ pub struct Bound {
     pub bucket: BucketId,
     /// What it is asked.
     pub question: Question,
+}
+
+/// A read of a query that reads more than once, and where its bucket lives.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Part {
+    /// The core of the bucket.
+    pub core: CoreId,
+    /// The bucket's name.
+    pub name: Box<str>,
+    /// What is read.
+    pub bound: Bound,
 }
 
 impl Leaf {

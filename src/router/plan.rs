@@ -3,10 +3,10 @@
 use super::catalog::Catalog;
 use crate::access::Authorized;
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::CoreId;
+use crate::base::ids::{CoreId, QueryId};
 use crate::base::json::Raw;
 use crate::message::{AdminCall, Call, Op, SessionCall, Step, Survey, Target};
-use crate::query::{self, Bound};
+use crate::query::{self, Bound, Part};
 
 /// Who answers.
 #[derive(Debug)]
@@ -21,6 +21,13 @@ pub enum Plan<'t> {
     /// A transaction over the shards of at least two cores: the steps with their cores, in
     /// the client's order.
     Several(Vec<(CoreId, Step<Target>)>),
+    /// A subscription to a query that reads more than once, kept by the connection's core.
+    Composite {
+        /// The named query.
+        query: QueryId,
+        /// Its reads and what becomes of them.
+        plan: Box<query::Plan<Part>>,
+    },
     /// The registrar.
     Admin(AdminCall),
     /// Every core, a share each.
@@ -57,16 +64,13 @@ fn subscribe<'t>(catalog: &Catalog, query: &str, params: Option<&[u8]>) -> Resul
     let (id, definition) = catalog.query(query).ok_or_else(|| Fault::query_not_defined(query))?;
     let plan = definition.bind(params.map(Raw::trusted), |bucket, question| {
         let placed = catalog.bucket(bucket).ok_or_else(|| Fault::bucket_not_defined(bucket))?;
-        Ok((placed.core, Bound { bucket: placed.bucket, question }))
+        Ok(Part { core: placed.core, name: bucket.into(), bound: Bound { bucket: placed.bucket, question } })
     })?;
     match plan {
-        query::Plan::Read((core, bound)) => {
+        query::Plan::Read(Part { core, bound, .. }) => {
             Ok(Plan::One { core, op: Op::Subscribe { query: id, bound: Box::new(bound) } })
         }
-        query::Plan::Array(_) | query::Plan::Object(_) => {
-            let message = format!("Query \"{query}\" reads more than once, which this version cannot answer");
-            Err(Fault::new(Code::InternalError, message))
-        }
+        plan => Ok(Plan::Composite { query: id, plan: Box::new(plan) }),
     }
 }
 

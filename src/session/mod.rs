@@ -13,7 +13,7 @@ pub use subscribers::Subscriber;
 
 use crate::access::Identity;
 use crate::base::ids::{CoreId, LiveId, QueryId, SubscriptionId};
-use crate::base::limits::{SESSION_BYTES_MAX, UNSENT_ANSWER_BYTES_MAX};
+use crate::base::limits::{SESSION_BYTES_MAX, UNSENT_ANSWER_BYTES_MAX, UNSENT_PUSH_BYTES_FREE};
 use crate::wire::{Decoder, Handshake};
 use smallvec::SmallVec;
 use std::net::IpAddr;
@@ -35,6 +35,8 @@ pub struct Session {
     pub subscriptions: SmallVec<[Subscription; 1]>,
     /// Bytes handed to the shell that the operating system has not taken yet.
     pub unsent_bytes: u64,
+    /// Bytes that the operating system has taken since the beginning.
+    pub taken_bytes: u64,
     /// Query subscriptions whose pushes were withheld.
     pub stale_subscriptions: u32,
     /// Where the next catching-up begins, so that one busy query cannot keep the others waiting.
@@ -102,6 +104,7 @@ impl Session {
             backlog: Backlog::default(),
             subscriptions: SmallVec::new(),
             unsent_bytes: 0,
+            taken_bytes: 0,
             stale_subscriptions: 0,
             catch_up_from: 0,
             events_dropped: 0,
@@ -145,6 +148,15 @@ impl Session {
     /// wait for it to read, since pushes would keep them waiting for ever.
     pub fn withholds_pushes(&self, mark: u64) -> bool {
         self.unsent_bytes >= mark || (self.is_held_up() && !self.has_read_up())
+    }
+
+    /// Whether one more push of a query subscription is withheld, whose last one ends at
+    /// `pushed_to` in the stream: also as long as that one is on its way to a client that does not
+    /// keep up. So a client that has stalled costs one result per subscription, not the mark's worth
+    /// of outdated ones; what it gets in the end is the same (P-132, S-144).
+    pub fn withholds_push(&self, mark: u64, pushed_to: u64) -> bool {
+        self.withholds_pushes(mark)
+            || (self.unsent_bytes >= UNSENT_PUSH_BYTES_FREE && pushed_to > self.taken_bytes)
     }
 
     /// Whether it is time to stop reading: more has been sent, or asked, than is worth keeping.

@@ -13,6 +13,8 @@ pub struct Subscriber {
     pub id: SubscriptionId,
     /// Digest of the answer that the client has, if pushes were withheld since.
     pub stale: Option<NonZeroU64>,
+    /// Where in the connection's stream its last push ends, bytes.
+    pub pushed_to: u64,
     has_left: bool,
 }
 
@@ -41,7 +43,7 @@ impl Subscribers {
     /// If its id is not the highest so far: the ids of one core ascend.
     pub(super) fn push(&mut self, conn: ConnId, id: SubscriptionId) {
         assert!(self.entries.last().is_none_or(|last| last.id < id), "ids ascend");
-        self.entries.push(Subscriber { conn, id, stale: None, has_left: false });
+        self.entries.push(Subscriber { conn, id, stale: None, pushed_to: 0, has_left: false });
     }
 
     /// Takes a subscriber out.

@@ -140,7 +140,8 @@ impl<'a> View<'a> {
 
     /// The state inside a transaction.
     pub fn with(bucket: &'a Bucket, delta: &'a Delta) -> Self {
-        Self { bucket, delta: Some(delta) }
+        // Who only reads sees the committed state, with all that it can be asked.
+        Self { bucket, delta: Some(delta).filter(|delta| !delta.writes.is_empty()) }
     }
 
     /// What the bucket is.

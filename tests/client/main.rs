@@ -15,6 +15,7 @@ mod shop;
 
 mod admin;
 mod auth;
+mod composites;
 mod connection;
 mod embedded;
 mod envelope;

@@ -72,6 +72,8 @@ pub(crate) enum Role {
     Observer,
     /// Reads an order, then changes a product of its own; subscribes to the products.
     Witness(usize),
+    /// Subscribes to products and orders as one result; never sees half a change.
+    Dashboard,
     /// Subscribes to products and orders, leaves the subscription and takes it again.
     Watcher,
 }
@@ -130,6 +132,7 @@ impl Agent {
         };
         let queries: &[&str] = match role {
             Role::Watcher => &["product-catalog", "recent-orders"],
+            Role::Dashboard => &["pairs"],
             Role::Witness(_) => &["product-catalog"],
             _ => &[],
         };
@@ -152,7 +155,7 @@ impl Agent {
             Role::Auditor => self.audit(cluster, market),
             Role::Observer => self.observe(cluster, market),
             Role::Witness(number) => self.witness(cluster, market, number),
-            Role::Watcher => self.watch(cluster, market),
+            Role::Watcher | Role::Dashboard => self.watch(cluster, market),
         }
     }
 
@@ -247,7 +250,11 @@ impl Agent {
             return;
         }
         let Some(id) = self.pushed.keys().next().cloned().filter(|_| self.pending.is_empty()) else { return };
-        let query = if self.pushed[&id][0]["id"] == "p0" { "product-catalog" } else { "recent-orders" };
+        let query = match &self.pushed[&id] {
+            state if state.is_object() => "pairs",
+            state if state[0]["id"] == "p0" => "product-catalog",
+            _ => "recent-orders",
+        };
         let body = format!(r#""type":"store.unsubscribe","subscriptionId":"{id}""#);
         self.ask(cluster, market, Asked::Unsubscribe, &body);
         let body = format!(r#""type":"store.subscribe","query":"{query}""#);
@@ -282,6 +289,7 @@ impl Agent {
         let (id, state) = (message["subscriptionId"].as_str().expect("a push names it"), &message["data"]);
         let known = self.pushed.get(id).expect("S-137, S-151: only between its answer and its end");
         assert_ne!(known, state, "S-141: a push brings something new");
+        check_pairs(known, state);
         for (before, after) in
             known.as_array().into_iter().flatten().zip(state.as_array().into_iter().flatten())
         {
@@ -328,6 +336,7 @@ impl Agent {
             }
             Asked::Subscribe => {
                 let subscription = data["subscriptionId"].as_str().expect("P-140").to_owned();
+                check_pairs(&Value::Null, &data["data"]);
                 self.pushed.insert(subscription, data["data"].clone());
             }
             Asked::Unsubscribe => {
@@ -356,8 +365,19 @@ impl Agent {
             self.pending.len()
         );
         for state in self.pushed.values() {
-            assert!(state == products || state == orders, "S-143: the last push is the last state");
+            let both = &state["products"] == products && &state["orders"] == orders;
+            assert!(both || state == products || state == orders, "S-143: the last push is the last state");
         }
+    }
+}
+
+/// A state of both buckets shows every change of a pair in both of them, and none is taken back.
+fn check_pairs(before: &Value, state: &Value) {
+    for pair in (0..PAIRS).filter(|_| state.is_object()) {
+        let of = |bucket: &str| version(&state[bucket][pair]);
+        assert_eq!(of("products"), of("orders"), "S-145: half a transaction was pushed of pair {pair}");
+        let known = before["orders"][pair]["_version"].as_u64().unwrap_or(0);
+        assert!(known <= of("orders"), "S-143: a push went back");
     }
 }
 

@@ -35,6 +35,7 @@ fn run_market(cores: u16, seed: u64, vanishing: bool) -> (u64, u64) {
         Role::Witness(0),
         Role::Clerk,
         Role::Watcher,
+        Role::Dashboard,
         Role::Writer,
         Role::Clerk,
         Role::Witness(1),
@@ -146,11 +147,12 @@ fn a_shutdown_in_flight_ends_everything() {
             let mut cluster = Cluster::new(&shop::open(3), 3, Schedule::Hostile, seed);
             market::stock(&mut cluster, 0);
             let market = Market::default();
-            let mut agents: Vec<Agent> = [Role::Writer, Role::Auditor, Role::Watcher, Role::Clerk]
-                .into_iter()
-                .enumerate()
-                .map(|(at, role)| Agent::enter(&mut cluster, at % 3, role, &market))
-                .collect();
+            let mut agents: Vec<Agent> =
+                [Role::Writer, Role::Auditor, Role::Dashboard, Role::Watcher, Role::Clerk]
+                    .into_iter()
+                    .enumerate()
+                    .map(|(at, role)| Agent::enter(&mut cluster, at % 3, role, &market))
+                    .collect();
             for _ in 0..cluster.random.below(600) {
                 let at = cluster.random.below(agents.len());
                 agents[at].act(&mut cluster, &market);

@@ -37,7 +37,13 @@ const QUERIES: [(&str, &str); 5] = [
 
 /// The shop without authentication. With more than one core, products and orders are kept apart.
 pub(crate) fn open(cores: u16) -> Settings {
-    settings(&BUCKETS, &QUERIES, cores)
+    let mut settings = settings(&BUCKETS, &QUERIES, cores);
+    let pairs = query::Definition::program(|q, _| {
+        let products = q.bucket("products").filter(r#"{"active":true}"#).all();
+        q.object([("products", products), ("orders", q.bucket("orders").last(20))])
+    });
+    settings.queries.push(("pairs".to_owned(), pairs));
+    settings
 }
 
 /// A server with these definitions. Neighbours in the list of buckets live on different cores,
