@@ -18,6 +18,7 @@
 //! | [`access`] | identities, the gate, proof that a request has passed it |
 //! | [`router`] | names to buckets, buckets to cores |
 //! | [`message`] | the vocabulary of sessions and shards |
+//! | [`resilience`] | rate limits, heartbeat, counts per address |
 //! | [`session`] | one connection's life, order of answers, subscribers |
 //! | [`shard`] | one core's share of the data; one file per family of verbs |
 //! | [`store`] | buckets, records, filters |
@@ -66,6 +67,7 @@ pub mod node;
 pub mod protocol;
 pub mod query;
 pub mod reactive;
+pub mod resilience;
 pub mod router;
 pub mod rules;
 pub mod session;

@@ -1,9 +1,10 @@
 //! What is asserted of arbitrary bytes: no panic, and the same result however they are cut.
 
-use noex_server::base::counters::Counters;
 use noex_server::base::ids::{ConnId, CoreId};
 use noex_server::base::time::Now;
-use noex_server::node::{BucketDefinition, Chunk, Input as NodeInput, Node, Outbox, Output, Settings};
+use noex_server::node::{
+    BucketDefinition, Chunk, Input as NodeInput, Node, Outbox, Output, Settings, Shared,
+};
 use noex_server::wire::{Decoder, Handshake, Input, Limits, Policy, Progress, encoder, frame};
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
@@ -92,7 +93,8 @@ impl Server {
         let definition = noex_server::base::json::Raw::trusted(definition);
         let definition = BucketDefinition::parse("b", definition).expect("a good definition");
         let settings = Settings { buckets: vec![definition], ..Settings::default() };
-        let node = Node::new(CoreId(0), 1, Rc::new(settings), Arc::new(Counters::default()), [7; 32]);
+        let shared = Shared::new(&settings, 7);
+        let node = Node::new(CoreId(0), 1, Rc::new(settings), Arc::new(shared), [7; 32]);
         let mut server = Self { node, outbox: Outbox::default(), conn: ConnId { slot: 0, generation: 0 } };
         let peer = IpAddr::V4(Ipv4Addr::LOCALHOST);
         server.node.handle(NodeInput::Accepted { peer }, Now::default(), &mut server.outbox);

@@ -3,6 +3,7 @@
 use super::json::{self, Raw};
 use std::cell::Cell;
 use std::num::NonZeroU64;
+use std::panic::RefUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -14,6 +15,9 @@ pub struct Body {
     /// Once it has been asked for.
     digest: Cell<Option<NonZeroU64>>,
 }
+
+// The digest is a memo: set whole or not at all, whatever panics.
+impl RefUnwindSafe for Body {}
 
 impl Body {
     /// Takes the JSON text of a result out of the buffer.

@@ -78,7 +78,7 @@ pub const UNSENT_PUSH_BYTES_FREE: u64 = 8 * 1024;
 
 /// Memory of one connection's state, bytes, without what it rarely needs. Checked at compile
 /// time: servers hold a hundred thousand idle ones.
-pub const SESSION_BYTES_MAX: usize = 240;
+pub const SESSION_BYTES_MAX: usize = 256;
 /// Buckets of one store. An empty one takes about 1 KiB on its core and 100 B on every other.
 pub const BUCKETS_MAX: usize = 65_536;
 
@@ -92,6 +92,19 @@ pub const ADMIN_CALLS_MAX: usize = 4_096;
 /// Subscriptions of one connection that ended with their bucket or query and that it has not
 /// unsubscribed from yet (S-157): above this the oldest are forgotten.
 pub const ENDED_SUBSCRIPTIONS_MAX: usize = 1_024;
+
+/// Requests of one key within the window of the rate limit: its log has a slot of 8 B for each.
+pub const RATE_REQUESTS_MAX: usize = 1_000_000;
+
+/// Keys of the rate limiter, users and addresses; further ones share one window.
+pub const RATE_KEYS_MAX: usize = 1_000_000;
+
+/// Bytes of all logs of the rate limiter; lowers the number of keys for high limits.
+pub const RATE_LOG_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// Milliseconds between two pings, and for an answer to one: a day. A longer one would be the
+/// same as none.
+pub const HEARTBEAT_MS_MAX: u64 = 86_400_000;
 
 /// Cores of one server. Far above any machine it runs on; an id has 16 bits.
 pub const CORES_MAX: usize = 1_024;
@@ -136,6 +149,14 @@ pub struct Limits {
     /// Bytes accepted for a connection but not yet taken by the operating system, at and
     /// above which its pushes are withheld (P-110): `maxBufferedBytes × highWaterMark`.
     pub unsent_bytes_mark: u64,
+    /// Bytes that all connections of one core have unsent together, above which those with the
+    /// most are closed.
+    pub unsent_bytes_per_core_max: u64,
+    /// Connections of all cores, whether or not they speak WebSocket yet; `None` = as many as
+    /// the operating system allows (P-17).
+    pub connections_max: Option<u64>,
+    /// Admitted connections from one address; `None` = any number (P-16).
+    pub connections_per_address_max: Option<u64>,
 }
 
 impl Default for Limits {
@@ -146,6 +167,11 @@ impl Default for Limits {
             subscriptions_total_max: 1_000_000,
             // 1 MiB × 0.8 = 838 860.8: 838 860 is below, 838 861 is above.
             unsent_bytes_mark: 838_861,
+            // Some hundred clients that have stopped reading: neither the others' memory nor
+            // a reason to close anybody while there are fewer.
+            unsent_bytes_per_core_max: 256 * 1024 * 1024,
+            connections_max: None,
+            connections_per_address_max: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The command line as typed (P-188): nothing is judged here but its grammar.
 
+use super::limit_flags::LimitFlags;
 use super::{Failure, unsupported};
 use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, Parser};
@@ -35,9 +36,6 @@ pub(super) struct Flags {
     /// WebSocket path [default: /]
     #[arg(long, value_name = "PATH")]
     pub(super) path: Option<String>,
-    /// Largest incoming message, bytes; 0 = unlimited [default: 1048576]
-    #[arg(long, value_name = "BYTES", allow_negative_numbers = true)]
-    pub(super) max_payload_bytes: Option<String>,
     /// Shards, one thread each [default: the cores available]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     pub(super) shards: Option<String>,
@@ -84,9 +82,8 @@ pub(super) struct Flags {
     /// commas [default: none]
     #[arg(long, value_name = "LIST")]
     pub(super) trusted_proxies: Option<String>,
-    /// Connections that one address may hold [default: unlimited]
-    #[arg(long, value_name = "N", allow_negative_numbers = true)]
-    pub(super) max_connections_per_ip: Option<String>,
+    #[command(flatten)]
+    pub(super) limits: LimitFlags,
     #[command(flatten)]
     pub(super) tuning: TuningFlags,
     /// Check the configuration and exit

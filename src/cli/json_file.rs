@@ -5,7 +5,12 @@
 
 use super::Typed;
 use super::layer::{Backpressure, Layer};
+use super::limit_flags::{
+    BUFFERED_RANGE, HEARTBEAT_RANGE, REQUESTS_RANGE, WINDOW_RANGE, is_mark, rate_limit,
+};
 use crate::base::json::{Kind, Number, Parser, Raw};
+use crate::node::Heartbeat;
+use std::ops::RangeInclusive;
 
 /// Reads the file's text.
 ///
@@ -39,9 +44,6 @@ fn layer(keys: &mut Keys<'_>) -> Layer {
         audit: keys.boolean("audit").unwrap_or(false),
         expose_error_details: keys.boolean("exposeErrorDetails"),
         allowed_origins: keys.strings("allowedOrigins"),
-        max_connections_per_ip: keys.unsigned("maxConnectionsPerIp"),
-        rate_limit: keys.object("rateLimit").is_some(),
-        heartbeat: keys.object("heartbeat").is_some(),
         ..Layer::default()
     };
     for unused in ["dataDir", "db"] {
@@ -63,8 +65,24 @@ fn layer(keys: &mut Keys<'_>) -> Layer {
     if let Some(object) = keys.object("backpressure") {
         keys.inside("backpressure.", object, |members| {
             if let Some(backpressure) = backpressure(members) {
-                layer.limits.unsent_bytes_mark = backpressure.unsent_bytes_mark();
+                layer.backpressure = backpressure;
             }
+        });
+    }
+    layer.limits.connections_per_address_max = keys.unsigned("maxConnectionsPerIp");
+    if let Some(object) = keys.object("rateLimit") {
+        keys.inside("rateLimit.", object, |members| {
+            let requests = members.required("maxRequests", REQUESTS_RANGE);
+            let window_ms = members.required("windowMs", WINDOW_RANGE);
+            layer.rate_limit = requests.zip(window_ms).map(|(requests, ms)| rate_limit(requests, ms));
+        });
+    }
+    if let Some(object) = keys.object("heartbeat") {
+        keys.inside("heartbeat.", object, |members| {
+            let interval_ms = members.required("intervalMs", HEARTBEAT_RANGE);
+            let timeout_ms = members.required("timeoutMs", HEARTBEAT_RANGE);
+            let both = interval_ms.zip(timeout_ms);
+            layer.heartbeat = both.map(|(interval_ms, timeout_ms)| Heartbeat { interval_ms, timeout_ms });
         });
     }
     layer
@@ -79,17 +97,20 @@ fn port(value: Raw<'_>) -> Typed<u16> {
 
 /// Both members are required, since the object replaces the default as a whole (P-178).
 fn backpressure(members: &mut Keys<'_>) -> Option<Backpressure> {
-    let max = members.get("maxBufferedBytes");
-    let max = max.and_then(|value| integer(value.as_bytes())).filter(|max| *max >= 1);
-    if max.is_none() {
-        members.complain("maxBufferedBytes", "expected integer >= 1");
-    }
+    let max = members.required("maxBufferedBytes", BUFFERED_RANGE);
     let mark = members.get("highWaterMark").and_then(Raw::as_number).map(Number::as_f64);
-    let mark = mark.filter(|mark| *mark > 0.0 && *mark <= 1.0);
+    let mark = mark.filter(|mark| is_mark(*mark));
     if mark.is_none() {
         members.complain("highWaterMark", "expected number above 0 and at most 1");
     }
     Some(Backpressure { max_buffered_bytes: max?, high_water_mark: mark? })
+}
+
+fn expected(range: &RangeInclusive<u64>) -> String {
+    match (*range.start(), *range.end()) {
+        (start, u64::MAX) => format!("expected integer >= {start}"),
+        (start, end) => format!("expected integer {start}-{end}"),
+    }
 }
 
 fn integer(canonical: &[u8]) -> Option<u64> {
@@ -109,6 +130,16 @@ impl<'a> Keys<'a> {
         let mut members = self.object.members();
         let found = members.find(|(name, _)| Raw::trusted(name).as_str().is_some_and(|name| name == key));
         found.map(|(_, value)| value).filter(|value| value.kind() != Kind::Null)
+    }
+
+    /// An integer that must be there: objects replace their default as a whole (P-178).
+    fn required(&mut self, key: &str, range: RangeInclusive<u64>) -> Option<u64> {
+        let number = self.get(key).and_then(|value| integer(value.as_bytes()));
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            self.complain(key, &expected(&range));
+        }
+        number
     }
 
     fn complain(&mut self, key: &str, expected: &str) {
@@ -174,6 +205,7 @@ pub(super) fn js_number(number: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::read;
+    use crate::node::{Heartbeat, RateLimit};
     use proptest::prelude::*;
 
     /// The example of 01 §21.1.
@@ -190,11 +222,12 @@ mod tests {
         assert_eq!((layer.port, layer.host.as_deref()), (Some(Ok(3000)), Some("127.0.0.1")));
         assert_eq!((layer.name.as_deref(), layer.persistence.as_deref()), (Some("app"), Some("sqlite")));
         assert!(layer.built_in_auth && layer.has_admin_secret && layer.audit);
-        assert!(layer.rate_limit && layer.heartbeat);
+        assert_eq!(layer.rate_limit, Some(RateLimit { max_requests: 100, window_ms: 60_000 }));
+        assert_eq!(layer.heartbeat, Some(Heartbeat { interval_ms: 30_000, timeout_ms: 10_000 }));
         assert_eq!((layer.rules, layer.expose_error_details), (Some(true), Some(false)));
         assert_eq!(layer.allowed_origins, Some(vec!["https://app.example.com".to_owned()]));
-        assert_eq!(layer.max_connections_per_ip, Some(20));
-        assert_eq!(layer.limits.unsent_bytes_mark, 838_861);
+        assert_eq!(layer.limits.connections_per_address_max, Some(20));
+        assert_eq!(layer.backpressure.unsent_bytes_mark(), 838_861);
         // P-178: merged member by member
         assert_eq!(layer.limits.subscriptions_per_connection_max, 50);
         assert_eq!(layer.limits.subscriptions_total_max, 1_000_000);
@@ -239,15 +272,23 @@ mod tests {
                 "\"adminSecret\": expected string",
                 "\"rules\": expected boolean",
                 "\"allowedOrigins\": expected array of strings",
-                "\"maxConnectionsPerIp\": expected integer >= 0",
-                "\"rateLimit\": expected object",
                 "\"connectionLimits.maxTotalSubscriptions\": expected integer >= 0",
                 "\"backpressure.maxBufferedBytes\": expected integer >= 1",
                 "\"backpressure.highWaterMark\": expected number above 0 and at most 1",
+                "\"maxConnectionsPerIp\": expected integer >= 0",
+                "\"rateLimit\": expected object",
             ]
         );
         // P-178: a given object replaces the default as a whole
         assert_eq!(errors(r#"{"backpressure":{"highWaterMark":0.5}}"#).len(), 1);
+        assert_eq!(
+            errors(r#"{"rateLimit":{"maxRequests":0},"heartbeat":{"intervalMs":1,"timeoutMs":"1"}}"#),
+            [
+                "\"rateLimit.maxRequests\": expected integer 1-1000000",
+                "\"rateLimit.windowMs\": expected integer 1-31536000000",
+                "\"heartbeat.timeoutMs\": expected integer 1-86400000",
+            ]
+        );
     }
 
     proptest! {

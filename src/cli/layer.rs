@@ -2,7 +2,9 @@
 
 use super::Typed;
 use crate::base::limits::Limits;
-use crate::node::{AuthSettings, BucketDefinition, Placement, QueryDefinition, TrustedProxies};
+use crate::node::{
+    AuthSettings, BucketDefinition, Heartbeat, Placement, QueryDefinition, RateLimit, TrustedProxies,
+};
 use crate::shell::Tuning;
 
 /// One file, read. `None` = not said there.
@@ -29,9 +31,10 @@ pub(super) struct Layer {
     /// Only whether there is a non-empty one: nothing uses the secret yet (K-14).
     pub(super) has_admin_secret: bool,
     pub(super) audit: bool,
-    pub(super) rate_limit: bool,
-    pub(super) heartbeat: bool,
-    pub(super) max_connections_per_ip: Option<u64>,
+    pub(super) rate_limit: Option<RateLimit>,
+    pub(super) heartbeat: Option<Heartbeat>,
+    /// Where neither file nor flags say otherwise, it has its defaults.
+    pub(super) backpressure: Backpressure,
     pub(super) auth: Option<AuthSettings>,
     pub(super) buckets: Vec<BucketDefinition>,
     pub(super) queries: Vec<(String, QueryDefinition)>,

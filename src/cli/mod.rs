@@ -8,6 +8,7 @@
 mod flags;
 mod json_file;
 mod layer;
+mod limit_flags;
 mod report;
 mod resolve;
 mod toml_file;

@@ -19,6 +19,8 @@ pub fn banner(config: &Config, port: u16) -> String {
     let auth = if settings.auth.is_some() { "token" } else { "disabled" };
     let rules = if settings.rules { "enabled" } else { "disabled" };
     let details = if settings.expose_error_details { "exposed" } else { "hidden" };
+    let per_address = settings.limits.connections_per_address_max;
+    let per_address = per_address.map_or_else(|| "unlimited".to_owned(), |max| max.to_string());
     format!(
         "{VERSION}
   URL:          ws://{host}:{port}{path}
@@ -28,14 +30,14 @@ pub fn banner(config: &Config, port: u16) -> String {
   Audit:        disabled
   Error details: {details}
   Origins:      {origins}
-  Max conn/IP:  unlimited
+  Max conn/IP:  {per_address}
 "
     )
 }
 
 /// The only warning at start (P-184): there is no rate limit, and any machine may connect.
 pub fn rate_limit_warning(config: &Config) -> Option<&'static str> {
-    (config.host == "0.0.0.0").then_some(
+    (config.host == "0.0.0.0" && config.settings.rate_limit.is_none()).then_some(
         "[noex-server] Warning: rate limiting is disabled. Consider enabling it for production use.",
     )
 }
@@ -89,6 +91,7 @@ mod tests {
             "--no-rules",
             "--no-error-details",
             "--allowed-origins=https://a, https://b",
+            "--max-connections-per-ip=20",
         ]);
         config.settings.auth = Some(crate::node::AuthSettings { required: true, tokens: Vec::new() });
         let expected = format!(
@@ -100,7 +103,7 @@ mod tests {
   Audit:        disabled
   Error details: hidden
   Origins:      https://a, https://b
-  Max conn/IP:  unlimited
+  Max conn/IP:  20
 "
         );
         assert_eq!(banner(&config, 1), expected);
@@ -112,6 +115,7 @@ mod tests {
         let text =
             "[noex-server] Warning: rate limiting is disabled. Consider enabling it for production use.";
         assert_eq!(rate_limit_warning(&config(&[])), Some(text));
+        assert_eq!(rate_limit_warning(&config(&["--rate-limit=100/60s"])), None);
         for host in ["127.0.0.1", "0.0.0.00", "::", "localhost"] {
             assert_eq!(rate_limit_warning(&config(&["--host", host])), None);
         }

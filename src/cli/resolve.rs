@@ -35,9 +35,8 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
     let host = errors.text(flags.host.as_deref(), file.host.as_deref(), "0.0.0.0", host);
     let path = errors.text(flags.path.as_deref(), file.path.as_deref(), "/", path);
     let log = errors.text(flags.log.as_deref(), file.log.as_deref(), "info", log);
-    errors.number("--max-connections-per-ip", flags.max_connections_per_ip.as_deref(), 0..=u64::MAX); // P-196
     let proxies = flags.trusted_proxies.as_deref().and_then(|list| errors.proxies(list));
-    let payload = errors.number("--max-payload-bytes", flags.max_payload_bytes.as_deref(), 0..=u64::MAX);
+    let bounds = flags.limits.resolve(&file, &mut errors);
     let shards = errors.number("--shards", flags.shards.as_deref(), 1..=CORES_MAX as u64);
     let tuning = errors.tuning(flags, file.tuning);
     let grace = flags
@@ -51,8 +50,6 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
     let saturated = |number| usize::try_from(number).unwrap_or(usize::MAX);
     let shards = shards.map(saturated).or(file.shards).unwrap_or(default_shards(cores));
     let typed_pinning = (flags.pin_cores || flags.no_pin_cores).then_some(flags.pin_cores);
-    let mut limits = file.limits;
-    limits.payload_bytes_max = payload.map_or(limits.payload_bytes_max, saturated);
     let name = flags.name.clone().or(file.name).unwrap_or_else(|| "noex-server".into());
     Ok(Config {
         host,
@@ -67,13 +64,16 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
             path,
             allowed_origins: flags.allowed_origins.as_deref().map(origins).or(file.allowed_origins),
             trusted_proxies: proxies.or(file.trusted_proxies).unwrap_or_default(),
-            limits,
+            limits: bounds.limits,
+            rate_limit: bounds.rate_limit,
+            heartbeat: bounds.heartbeat,
             expose_error_details: !flags.no_error_details && file.expose_error_details.unwrap_or(true),
             rules: !flags.no_rules && file.rules.unwrap_or(true),
             auth: file.auth,
             buckets: file.buckets,
             queries: file.queries,
             placement: file.placement,
+            probe: None,
         },
     })
 }
@@ -101,10 +101,10 @@ fn refuse_unsupported(flags: &Flags, file: &Layer, persistence: &str) -> Result<
 
 /// What is wrong so far, without `Error: `.
 #[derive(Default)]
-struct Errors(Vec<String>);
+pub(super) struct Errors(Vec<String>);
 
 impl Errors {
-    fn take<T>(&mut self, result: Result<T, String>) -> Option<T> {
+    pub(super) fn take<T>(&mut self, result: Result<T, String>) -> Option<T> {
         result.map_err(|message| self.0.push(message)).ok()
     }
 
@@ -120,7 +120,12 @@ impl Errors {
         text.to_owned()
     }
 
-    fn number(&mut self, option: &str, typed: Option<&str>, range: RangeInclusive<u64>) -> Option<u64> {
+    pub(super) fn number(
+        &mut self,
+        option: &str,
+        typed: Option<&str>,
+        range: RangeInclusive<u64>,
+    ) -> Option<u64> {
         let typed = typed?;
         // Digits only: Rust takes a leading plus.
         let digits = typed.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,6 +1,7 @@
 //! The whole way from arguments to a command.
 
 use super::{Command, Config, Failure, parse, report};
+use crate::node::{Heartbeat, RateLimit};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -89,6 +90,9 @@ fn validation_errors_are_collected_in_order() {
             "--log=a=b=c",
             "--max-connections-per-ip=-1",
             "--max-payload-bytes=1k",
+            "--rate-limit=100/0s",
+            "--heartbeat-interval=0",
+            "--high-water-mark=1.1",
             "--shards=0",
             "--grace-period=soon",
         ],
@@ -96,12 +100,39 @@ fn validation_errors_are_collected_in_order() {
             "Error: Invalid host: must not be empty",
             "Error: Invalid path: ws (must start with /)",
             "Error: Invalid log filter: a=b=c (error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5)",
-            "Error: Invalid --max-connections-per-ip: -1 (must be integer >= 0)",
             "Error: Invalid --max-payload-bytes: 1k (must be integer >= 0)",
+            "Error: Invalid --max-connections-per-ip: -1 (must be integer >= 0)",
+            "Error: Invalid --high-water-mark: 1.1 (must be above 0 and at most 1)",
+            "Error: Invalid --rate-limit: 100/0s (must be requests/duration, such as 100/60s)",
+            "Error: Invalid --heartbeat-interval: 0 (must be integer 1-86400000)",
             "Error: Invalid --shards: 0 (must be integer 1-1024)",
             "Error: Invalid --grace-period: soon (must be milliseconds, or a number with ms, s, m or h)",
         ],
     );
+}
+
+#[test]
+fn limits_of_the_command_line_override_the_file() {
+    // P-189, P-178
+    let file = File::new(
+        "limits.toml",
+        "[limits]\nmax_connections = 7\nmax_buffered_bytes = 100\nmax_shard_buffered_bytes = 9\n\
+         [server]\nmax_connections_per_ip = 0\n[rate_limit]\nmax_requests = 1\nwindow = \"1m\"\n\
+         [heartbeat]\ninterval = \"5s\"\ntimeout = 80\n",
+    );
+    let settings = config(&["-c", file.path()]).settings;
+    let limits = &settings.limits;
+    assert_eq!((limits.connections_max, limits.connections_per_address_max), (Some(7), Some(0)));
+    assert_eq!((limits.unsent_bytes_mark, limits.unsent_bytes_per_core_max), (80, 9));
+    assert_eq!(settings.rate_limit, Some(RateLimit { max_requests: 1, window_ms: 60_000 }));
+    assert_eq!(settings.heartbeat, Heartbeat { interval_ms: 5_000, timeout_ms: 80 });
+
+    let typed =
+        ["--rate-limit=2/3s", "--heartbeat-timeout=90", "--high-water-mark=0.5", "--max-connections=8"];
+    let settings = config(&[&["-c", file.path()], &typed[..]].concat()).settings;
+    assert_eq!((settings.limits.connections_max, settings.limits.unsent_bytes_mark), (Some(8), 50));
+    assert_eq!(settings.rate_limit, Some(RateLimit { max_requests: 2, window_ms: 3_000 }));
+    assert_eq!(settings.heartbeat, Heartbeat { interval_ms: 5_000, timeout_ms: 90 });
 }
 
 #[test]
@@ -113,15 +144,11 @@ fn what_this_version_lacks_is_refused() {
             &[&format!("Error: Failed to initialize {kind} persistence: not supported by this version")],
         );
     }
-    let file = File::new("lacks.json", r#"{"rateLimit":{},"heartbeat":{}}"#);
     check(
-        &["-c", file.path(), "--auth", "--admin-secret=geheim", "--audit", "--max-connections-per-ip=3"],
+        &["--auth", "--admin-secret=geheim", "--audit"],
         &[
             "Fatal: --auth is not supported by this version",
             "Fatal: --audit is not supported by this version",
-            "Fatal: --max-connections-per-ip is not supported by this version",
-            "Fatal: rateLimit is not supported by this version",
-            "Fatal: heartbeat is not supported by this version",
         ],
     );
     // P-189: the file's `true` cannot be switched off

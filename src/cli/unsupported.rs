@@ -9,14 +9,9 @@ use super::layer::Layer;
 type Wanted = fn(&Flags, &Layer) -> bool;
 
 /// Options and keys of 01 §21 without effect yet.
-const OPTIONS: [(&str, Wanted); 5] = [
+const OPTIONS: [(&str, Wanted); 2] = [
     ("--auth", |flags, file| flags.auth || file.built_in_auth),
     ("--audit", |flags, file| flags.audit || file.audit),
-    ("--max-connections-per-ip", |flags, file| {
-        flags.max_connections_per_ip.is_some() || file.max_connections_per_ip.is_some()
-    }),
-    ("rateLimit", |_, file| file.rate_limit),
-    ("heartbeat", |_, file| file.heartbeat),
 ];
 
 /// Persistence types of P-193 without an implementation yet.
@@ -24,13 +19,10 @@ pub(super) const PERSISTENCE: [&str; 2] = ["file", "sqlite"];
 
 /// Keys of the TOML file that 01, 02 and 03 describe and this version does not have,
 /// by the name of their table ("" = top level).
-const TOML_KEYS: [(&str, &str); 25] = [
+const TOML_KEYS: [(&str, &str); 22] = [
     ("", "audit"),
-    ("", "heartbeat"),
-    ("", "rate_limit"),
     ("", "persistence"),
     ("", "procedures"),
-    ("[server]", "max_connections_per_ip"),
     ("[server]", "persistence"),
     ("[auth]", "built_in"),
     ("[auth]", "permissions"),

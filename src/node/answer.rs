@@ -23,7 +23,7 @@ impl Core {
             }
             Outcome::Fault(fault) => {
                 if pending.due == Due::Subscription {
-                    self.counters.release_subscription();
+                    self.shared.counters.release_subscription();
                 }
                 self.error(conn, pending.id, &fault, out);
             }
@@ -54,7 +54,7 @@ impl Core {
     }
 
     fn begin_subscription(&mut self, conn: ConnId, watched: Watched) -> SubscriptionId {
-        let id = SubscriptionId(self.counters.next_subscription());
+        let id = SubscriptionId(self.shared.counters.next_subscription());
         let session = self.session(conn).expect("the caller has it");
         session.subscriptions.push(Subscription { id, watched });
         id
@@ -66,7 +66,7 @@ impl Core {
         if let Some(session) = self.session(conn).filter(|_| was_stale) {
             session.stale_subscriptions -= 1;
         }
-        self.counters.release_subscription();
+        self.shared.counters.release_subscription();
         self.post_leave(subscription.watched, out);
     }
 
@@ -105,7 +105,7 @@ impl Core {
                 if let Watched::Query { query, .. } = session.end_subscription(subscriber.id).watched {
                     self.hub.count_out(query);
                 }
-                self.counters.release_subscription();
+                self.shared.counters.release_subscription();
             }
         }
     }

@@ -118,6 +118,7 @@ impl Core {
         if std::mem::take(&mut session.is_websocket) {
             self.closing.websockets -= 1;
         }
+        self.release_places(conn);
         self.end_subscriptions(conn, out);
         self.closing.ready(conn);
     }
@@ -127,7 +128,7 @@ impl Core {
         let Some(session) = self.session(conn) else { return };
         match session.stage {
             Stage::Gone => {
-                self.sessions.remove(conn.slot, conn.generation);
+                self.dismiss(conn, now, out);
             }
             Stage::Finishing => self.close(conn, CloseCode::NORMAL, "server_shutdown", now, out),
             Stage::Handshake(_) | Stage::Ready | Stage::Closing => {}
@@ -150,6 +151,8 @@ impl Core {
                 out.push(Output::Drop(conn));
             }
         }
+        self.beat(now, out);
+        self.forget_rate_keys(now, out);
         if let Stop::Grace { until_ms } = self.closing.stop {
             if until_ms <= now.mono_ms { self.force(now, out) } else { out.push(Output::WakeAt(until_ms)) }
         }

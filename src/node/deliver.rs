@@ -77,6 +77,7 @@ impl Core {
         session.unsent_bytes =
             session.unsent_bytes.checked_sub(bytes).expect("only what was handed over can be sent");
         session.taken_bytes += bytes;
+        session.pulse.sent(bytes);
         let serves = session.is_held_up() && session.has_read_up() && session.flight.is_empty();
         if serves {
             self.closing.ready(conn);

@@ -61,7 +61,7 @@ impl Core {
         let conn = name(number);
         let origin = Origin { core: self.id, conn };
         match self.plan_authorized(self.gate.trust(*envelope), 0)? {
-            Plan::One { op, .. } if due(&op) == Due::Subscription => {
+            plan if due(&plan) == Due::Subscription => {
                 return Err(needs_connection(envelope.name));
             }
             Plan::One { core, op } => self.post(core, Mail::Request(Request { origin, op }), out),

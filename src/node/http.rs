@@ -39,9 +39,7 @@ impl Core {
 
     /// Sends an HTTP answer as the last bytes of a connection.
     pub(super) fn last_words(&mut self, conn: ConnId, response: &[u8], now: Now, out: &mut Outbox) {
-        let Some(session) = self.session(conn) else { return };
-        session.unsent_bytes += response.len() as u64;
-        out.frames(conn).extend_from_slice(response);
+        self.send_bytes(conn, response, out);
         self.finish(conn, now, out);
     }
 

@@ -3,40 +3,47 @@
 //! [`Node::handle`] is the only entry. It does no I/O and knows no clock; the shell
 //! and the simulator drive it alike.
 
+mod admission;
 mod answer;
 mod closing;
 mod composite;
 mod coordinate;
 mod deliver;
 mod embedded;
+mod fence;
 mod gather;
+mod heartbeat;
 mod http;
 mod outbox;
 mod receive;
 mod registrar;
 mod serve;
+mod session_call;
 mod settings;
+mod shared;
 mod stats;
 
 // Words of the configuration, for those who make settings.
 pub use crate::access::{Settings as AuthSettings, StaticToken};
 pub use crate::message::Mail;
 pub use crate::query::Definition as QueryDefinition;
+pub use crate::resilience::{Heartbeat, RateLimit};
 pub use crate::shard::Census as ShardCensus;
 pub use crate::store::Definition as BucketDefinition;
 pub use crate::wire::TrustedProxies;
 pub use embedded::{Call, Reply};
 pub use outbox::{Chunk, Outbox, Output};
 pub use settings::{Placement, Settings};
+pub use shared::Shared;
 
 use crate::access::Gate;
-use crate::base::counters::Counters;
 use crate::base::ids::{ConnId, CoreId};
 use crate::base::json::Parser;
 use crate::base::random::Random;
 use crate::base::slots::Slots;
 use crate::base::time::Now;
 use crate::message::{Admin, Change, Leave};
+use crate::resilience::{Released, Wheel};
 use crate::router::{Catalog, Placed};
 use crate::session::{Hub, Session, Watched};
 use crate::shard::{Posts, Shard};
@@ -99,7 +106,7 @@ struct Core {
     handshake: wire::Policy,
     gate: Gate,
     catalog: Catalog,
-    counters: Arc<Counters>,
+    shared: Arc<Shared>,
     sessions: Slots<Session>,
     hub: Hub,
     shard: Shard,
@@ -108,6 +115,9 @@ struct Core {
     gatherings: Gatherings,
     registrar: Registrar,
     closing: Closing,
+    /// When connections are pinged, and when their pongs are due.
+    wheel: Wheel<ConnId>,
+    released_keys: Released,
     /// Mail from this core to itself.
     local: VecDeque<Mail>,
     /// Reused by every call into the shard.
@@ -138,13 +148,7 @@ pub struct Census {
 impl Node {
     /// A core of a server with `cores` cores, all made from the same settings. The seed
     /// differs from core to core; the same seed and inputs give the same outputs.
-    pub fn new(
-        id: CoreId,
-        cores: u16,
-        settings: Rc<Settings>,
-        counters: Arc<Counters>,
-        seed: [u8; 32],
-    ) -> Self {
+    pub fn new(id: CoreId, cores: u16, settings: Rc<Settings>, shared: Arc<Shared>, seed: [u8; 32]) -> Self {
         let mut random = Random::from_seed(seed);
         let rules = settings.rules.then(|| CoreId(settings.placement.rules % cores));
         let mut catalog = Catalog::new(cores, &settings.placement.buckets, rules, random.next_u64());
@@ -162,13 +166,15 @@ impl Node {
         }
         let handshake =
             wire::Policy { path: settings.path.clone(), allowed_origins: settings.allowed_origins.clone() };
+        let Heartbeat { interval_ms, .. } = settings.heartbeat;
+        let wheel = Wheel::new(interval_ms, settings.heartbeat.tick_ms());
         let core = Core {
             id,
             gate: Gate::new(settings.auth.as_ref()),
             settings,
             handshake,
             catalog,
-            counters,
+            shared,
             sessions: Slots::default(),
             hub: Hub::new(random.next_u64()),
             shard,
@@ -177,6 +183,8 @@ impl Node {
             gatherings: Gatherings::default(),
             registrar: Registrar::default(),
             closing: Closing::default(),
+            wheel,
+            released_keys: Released::default(),
             local: VecDeque::new(),
             posts: Posts::new(),
         };
@@ -209,7 +217,7 @@ impl Node {
             gatherings: self.core.gatherings.len(),
             changes: self.core.registrar.len(),
             has_subscribers: !self.core.hub.is_empty(),
-            active_subscriptions: self.core.counters.active_subscriptions(),
+            active_subscriptions: self.core.shared.counters.active_subscriptions(),
             shard: self.core.shard.census(),
         }
     }

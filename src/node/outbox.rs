@@ -4,6 +4,7 @@ use super::embedded::Reply;
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId};
 use crate::message::Mail;
+use std::rc::Rc;
 
 /// One effect.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub enum Output {
     WakeAt(u64),
     /// The answer to the embedding program's request of that number.
     Reply(u32, Reply),
+    /// For the log: the connection has met a fault of ours, described here, and is being closed.
+    Fault(ConnId, String),
     /// After a shutdown: the last connection is gone.
     Stopped,
 }
@@ -36,6 +39,8 @@ pub enum Output {
 pub enum Chunk {
     /// Whole frames.
     Frames(Vec<u8>),
+    /// One frame that many connections get as it is.
+    Shared(Rc<[u8]>),
     /// One frame whose payload ends in a shared result: sent as two slices, never copied.
     Push {
         /// Frame header and the beginning of the payload.
@@ -50,6 +55,7 @@ impl Chunk {
     pub fn len(&self) -> usize {
         match self {
             Self::Frames(bytes) => bytes.len(),
+            Self::Shared(bytes) => bytes.len(),
             Self::Push { head, body } => head.len() + body.with_brace().len(),
         }
     }

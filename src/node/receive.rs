@@ -1,14 +1,14 @@
 //! From bytes to messages: the upgrade, the frames, the client's close.
 
+use super::fence::fence;
 use super::outbox::{Outbox, Output};
 use super::{Core, Node};
 use crate::base::ids::ConnId;
 use crate::base::limits::FRAGMENTS_MAX;
 use crate::base::time::Now;
 use crate::protocol;
-use crate::session::{Session, Stage};
-use crate::wire::{self, CloseCode, Handshake, Input, Limits, Message, Progress};
-use std::net::IpAddr;
+use crate::session::Stage;
+use crate::wire::{self, CloseCode, Input, Limits, Message, Progress};
 
 impl Node {
     pub(super) fn receive(&mut self, conn: ConnId, bytes: &mut [u8], now: Now, out: &mut Outbox) {
@@ -35,7 +35,9 @@ impl Node {
         let mut decoder = std::mem::take(&mut session.decoder);
         let mut input = Input::new(bytes);
         while self.core.session(conn).is_some_and(|session| session.is_open()) {
-            match decoder.next(&mut input, &limits) {
+            let message = fence((&mut decoder, &mut input), |(decoder, input)| decoder.next(input, &limits));
+            let Ok(message) = message.map_err(|cause| self.core.fail(conn, cause, now, out)) else { break };
+            match message {
                 Ok(None) => break,
                 Ok(Some(Message::Text(text))) => {
                     self.text(conn, text, now, out);
@@ -45,7 +47,7 @@ impl Node {
                 Err(violation) => self.core.close(conn, violation.close_code(), "", now, out),
             }
         }
-        if let Some(session) = self.core.session(conn) {
+        if let Some(session) = self.core.session(conn).filter(|session| session.is_open()) {
             session.decoder = decoder;
         }
         self.core.throttle(conn, out);
@@ -53,28 +55,21 @@ impl Node {
 }
 
 impl Core {
-    /// A client has connected; nothing is sent before its upgrade request.
-    pub(super) fn accept(&mut self, peer: IpAddr, now: Now, out: &mut Outbox) {
-        let mut session = Session::new(peer);
-        if self.settings.trusted_proxies.contain(peer) {
-            session.stage = Stage::Handshake(Box::new(Handshake::behind_proxy()));
-        }
-        let (slot, generation) = self.sessions.insert(session);
-        let conn = ConnId { slot, generation };
-        out.push(Output::Admitted(conn));
-        if self.closing.is_forced() {
-            out.push(Output::Drop(conn));
-        } else {
-            self.closing.expect_upgrade(conn, now, out);
-        }
-    }
-
     /// Takes bytes of the upgrade request. When it is complete and good, the connection is
     /// ready, and the result says where frames begin in `bytes`.
     fn upgrade(&mut self, conn: ConnId, bytes: &[u8], now: Now, out: &mut Outbox) -> Option<usize> {
         let session = self.sessions.get_mut(conn.slot, conn.generation)?;
         let Stage::Handshake(handshake) = &mut session.stage else { return None };
-        match handshake.receive(bytes, &self.handshake) {
+        let policy = &self.handshake;
+        let progress = match fence(&mut *handshake, |handshake| handshake.receive(bytes, policy)) {
+            Ok(progress) => progress,
+            Err(cause) => {
+                out.push(Output::Fault(conn, cause));
+                out.push(Output::Drop(conn)); // there is no WebSocket to close yet
+                return None;
+            }
+        };
+        match progress {
             Progress::Incomplete => None,
             Progress::Accepted { response, consumed, forwarded_for } => {
                 let trusted = &self.settings.trusted_proxies;
@@ -83,11 +78,8 @@ impl Core {
                 session.stage = Stage::Ready;
                 session.is_websocket = true;
                 self.closing.count_websocket();
-                session.unsent_bytes += response.len() as u64;
-                out.frames(conn).extend_from_slice(&response);
-                if self.closing.is_stopping() {
-                    // P-15 row 1: no welcome.
-                    self.close(conn, CloseCode::GOING_AWAY, "server_shutting_down", now, out);
+                self.send_bytes(conn, &response, out);
+                if !self.admit(conn, now, out) {
                     return None;
                 }
                 let requires_login = self.gate.requires_login();
@@ -119,6 +111,13 @@ impl Core {
             }
             Message::Close(Some((code, reason))) => self.close(conn, *code, reason, now, out),
         }
+    }
+
+    /// Sends what is no frame: an answer in HTTP.
+    pub(super) fn send_bytes(&mut self, conn: ConnId, bytes: &[u8], out: &mut Outbox) {
+        let Some(session) = self.session(conn) else { return };
+        session.unsent_bytes += bytes.len() as u64;
+        out.frames(conn).extend_from_slice(bytes);
     }
 
     /// Sends one protocol message, unless the connection is past it (P-82).

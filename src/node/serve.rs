@@ -1,17 +1,17 @@
 //! From a text message to whoever answers it, in the order of 01 §5.
 
+use super::fence::fence;
 use super::outbox::{Outbox, Output};
 use super::{Core, Node};
 use crate::access::{Authorized, Denied, Subject};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::{ConnId, SubscriptionId};
-use crate::base::json::Number;
+use crate::base::ids::ConnId;
+use crate::base::json::{Number, Parser};
 use crate::base::time::Now;
-use crate::message::{Identity, Mail, Namespace, Op, Operation, Origin, Request, RulesCall, SessionCall};
+use crate::message::{Mail, Namespace, Op, Operation, Origin, Request, RulesCall};
 use crate::protocol::{self, Envelope, Incoming};
 use crate::router::{self, Plan};
 use crate::session::{Due, Pending, Stage, Target};
-use std::rc::Rc;
 
 /// The id of answers to messages whose envelope is broken (P-42).
 const NO_ID: Number = Number::Signed(0);
@@ -32,7 +32,7 @@ impl Node {
             if self.serve(conn, text, now, out) {
                 return;
             }
-        } else if self.take_pong(text) {
+        } else if self.take_pong(conn, text) {
             return;
         }
         if let Some(session) = self.core.session(conn) {
@@ -64,122 +64,128 @@ impl Node {
     /// Serves one message unless it has to wait, which changes nothing. False = it has to.
     fn serve(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) -> bool {
         let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
-        let document = self.parser.parse(text);
-        match protocol::parse(&document) {
-            Ok(Incoming::Request(envelope)) => self.core.request(conn, &envelope, bytes, now, out),
-            // P-44; the heartbeat (01 §11) will take note of it here.
-            Ok(Incoming::Pong { .. }) => true,
-            Err(fault) => self.core.refuse(conn, NO_ID, &fault, out),
+        let core = &self.core;
+        match fence((&mut self.parser, text), |(parser, text)| core.read(parser, conn, text, now)) {
+            Ok(Read::Request(id, planned)) => self.core.request(conn, id, planned, bytes, now, out),
+            Ok(Read::Pong { timestamp }) => {
+                self.core.pong(conn, timestamp);
+                true
+            }
+            Ok(Read::Broken(fault)) => self.core.refuse(conn, NO_ID, &fault, out),
+            Err(cause) => {
+                self.parser = Parser::default();
+                self.core.fail(conn, cause, now, out);
+                true
+            }
         }
     }
 
     /// Whether the message is a pong, which waits behind nothing (P-106).
-    fn take_pong(&mut self, text: &mut [u8]) -> bool {
-        memchr::memmem::find(text, b"\"pong\"").is_some()
-            && matches!(protocol::parse(&self.parser.parse(text)), Ok(Incoming::Pong { .. }))
+    fn take_pong(&mut self, conn: ConnId, text: &mut [u8]) -> bool {
+        if memchr::memmem::find(text, b"\"pong\"").is_none() {
+            return false;
+        }
+        let pong = protocol::parse(&self.parser.parse(text)).ok().and_then(|incoming| match incoming {
+            Incoming::Pong { timestamp } => Some(timestamp),
+            Incoming::Request(_) => None,
+        });
+        if let Some(timestamp) = pong {
+            self.core.pong(conn, timestamp);
+        }
+        pong.is_some()
     }
 }
 
+/// What a text message turned out to be.
+enum Read<'t> {
+    /// A request: its id and what is to be done, if it passed the gate.
+    Request(Number, Result<Planned<'t>, Denied>),
+    Pong {
+        timestamp: f64,
+    },
+    Broken(Fault),
+}
+
+/// Stage D of a request up to the point where somebody has to be asked.
+type Planned<'t> = Result<Plan<'t>, Fault>;
+
 impl Core {
+    /// Stage A of a message (01 §5), and what [`Core::plan`] makes of it. Changes nothing but the
+    /// parser, so that a fault of ours in here costs no more than the connection.
+    fn read<'t>(&self, parser: &'t mut Parser, conn: ConnId, text: &'t mut [u8], now: Now) -> Read<'t> {
+        match protocol::parse(&parser.parse(text)) {
+            Ok(Incoming::Request(envelope)) => Read::Request(envelope.id, self.plan(conn, &envelope, now)),
+            Ok(Incoming::Pong { timestamp }) => Read::Pong { timestamp },
+            Err(fault) => Read::Broken(fault),
+        }
+    }
+
     /// Sends a request on its way, or answers it, unless it has to wait.
     fn request(
         &mut self,
         conn: ConnId,
-        envelope: &Envelope<'_, '_>,
+        id: Number,
+        planned: Result<Planned<'_>, Denied>,
         bytes: u32,
         now: Now,
         out: &mut Outbox,
     ) -> bool {
-        let id = envelope.id;
-        match self.plan(conn, envelope, now) {
-            Ok(Plan::One { core, op }) => {
-                let pending = Pending { id, due: due(&op), bytes };
-                let departs = self.depart(conn, Target::Core(core), pending, out);
-                if departs.is_ok() {
-                    let origin = Origin { core: self.id, conn };
-                    self.post(core, Mail::Request(Request { origin, op }), out);
-                }
-                departs.err().unwrap_or(true)
-            }
-            Ok(Plan::Composite { query, plan }) => {
-                let pending = Pending { id, due: Due::Subscription, bytes };
-                let departs = self.depart(conn, Target::Several, pending, out);
-                if departs.is_ok() {
-                    self.join_composite(conn, query, *plan, out);
-                }
-                departs.err().unwrap_or(true)
-            }
-            Ok(Plan::Several(steps)) => {
-                let departs = self.depart_alone(conn, id, bytes);
-                if departs {
-                    self.coordinate(conn, steps, out);
-                }
-                departs
-            }
-            Ok(Plan::Admin(call)) => {
-                let departs = self.depart_alone(conn, id, bytes);
-                if departs {
-                    self.administer(Origin { core: self.id, conn }, call, out);
-                }
-                departs
-            }
-            Ok(Plan::Each(question)) => {
-                let departs = self.depart_alone(conn, id, bytes);
-                if departs {
-                    self.gather(conn, question, out);
-                }
-                departs
-            }
-            Ok(Plan::Session(call)) => self.session_call(conn, id, call, now, out),
-            Err(Denied::Refused(fault)) => self.refuse(conn, id, &fault, out),
+        let planned = match planned {
+            Ok(planned) => planned,
+            // P-50: not charged.
+            Err(Denied::Refused(fault)) => return self.refuse(conn, id, &fault, out),
             Err(Denied::Expired(fault)) => {
                 let refused = self.refuse(conn, id, &fault, out);
                 if refused {
-                    self.replace_identity(conn, None, out);
+                    self.replace_identity(conn, None, now, out);
                 }
-                refused
+                return refused;
             }
+        };
+        let Some(session) = self.session(conn) else { return true };
+        let target = planned.as_ref().ok().and_then(target);
+        let admits = |target| session.flight.admits(target);
+        if !target.map_or(session.flight.is_empty(), admits) {
+            return false;
         }
-    }
-
-    /// Notes a request that is to be sent on. Otherwise the result says whether it was refused, or
-    /// has to wait for earlier answers.
-    fn depart(
-        &mut self,
-        conn: ConnId,
-        target: Target,
-        pending: Pending,
-        out: &mut Outbox,
-    ) -> Result<(), bool> {
-        let session = self.session(conn).expect("requests come from sessions");
-        if !session.flight.admits(target) {
-            return Err(false);
+        let planned = planned.and_then(|plan| self.reserve(due(&plan)).map(|()| plan));
+        if planned.is_err() && !self.is_free(conn) {
+            return false;
         }
-        if let Err(fault) = self.reserve(pending.due) {
-            return Err(self.refuse(conn, pending.id, &fault, out));
+        let is_reserved = planned.as_ref().is_ok_and(|plan| due(plan) == Due::Subscription);
+        // P-97: whatever becomes of it. A rejection leaves no trace, so that it may wait.
+        let plan = match self.charge(conn, now).inspect_err(|_| self.unreserve(is_reserved)).and(planned) {
+            Ok(plan) => plan,
+            Err(fault) => return self.refuse(conn, id, &fault, out),
+        };
+        if let Some(target) = target {
+            let pending = Pending { id, due: due(&plan), bytes };
+            self.session(conn).expect("just seen").flight.depart(target, pending);
         }
-        self.session(conn).expect("just seen").flight.depart(target, pending);
-        Ok(())
-    }
-
-    /// Notes a request that executes on several cores, unless earlier answers are due. False =
-    /// they are.
-    fn depart_alone(&mut self, conn: ConnId, id: Number, bytes: u32) -> bool {
-        let session = self.session(conn).expect("requests come from sessions");
-        let is_admitted = session.flight.admits(Target::Several);
-        if is_admitted {
-            session.flight.depart(Target::Several, Pending { id, due: Due::Data, bytes });
+        match plan {
+            Plan::One { core, op } => {
+                let origin = Origin { core: self.id, conn };
+                self.post(core, Mail::Request(Request { origin, op }), out);
+            }
+            Plan::Composite { query, plan } => self.join_composite(conn, query, *plan, out),
+            Plan::Several(steps) => self.coordinate(conn, steps, out),
+            Plan::Admin(call) => self.administer(Origin { core: self.id, conn }, call, out),
+            Plan::Each(question) => self.gather(conn, question, out),
+            Plan::Session(call) => self.session_call(conn, id, call, now, out),
         }
-        is_admitted
+        true
     }
 
     /// Stages B and D of 01 §5 up to the point where somebody has to be asked. Changes nothing.
-    fn plan<'t>(&mut self, conn: ConnId, envelope: &Envelope<'_, 't>, now: Now) -> Result<Plan<'t>, Denied> {
+    fn plan<'t>(&self, conn: ConnId, envelope: &Envelope<'_, 't>, now: Now) -> Result<Planned<'t>, Denied> {
+        if let Some(probe) = self.settings.probe {
+            probe(envelope.name);
+        }
         let session = self.sessions.get(conn.slot, conn.generation).expect("requests come from sessions");
         let subject =
             Subject { operation: envelope.name, tier: envelope.operation.and_then(Operation::tier) };
         let authorized = self.gate.admit(session.identity.as_deref(), subject, now.unix_ms, *envelope)?;
-        self.plan_authorized(authorized, session.subscription_count()).map_err(Denied::Refused)
+        Ok(self.plan_authorized(authorized, session.subscription_count()))
     }
 
     /// The same for a request that has passed the gate, of somebody with so many subscriptions.
@@ -187,7 +193,7 @@ impl Core {
         &self,
         request: Authorized<Envelope<'_, 't>>,
         subscriptions: u64,
-    ) -> Result<Plan<'t>, Fault> {
+    ) -> Planned<'t> {
         let Envelope { name, operation, .. } = *request.request();
         self.check_namespace(name)?;
         let operation = operation.ok_or_else(|| protocol::unknown(name))?;
@@ -220,7 +226,7 @@ impl Core {
             let text = format!("Subscription limit reached (max {max} per connection)");
             return Err(Fault::new(Code::RateLimited, text));
         }
-        if self.counters.active_subscriptions() >= limits.subscriptions_total_max {
+        if self.shared.counters.active_subscriptions() >= limits.subscriptions_total_max {
             return Err(self.too_many_subscriptions());
         }
         Ok(())
@@ -229,8 +235,14 @@ impl Core {
     /// Takes a place for a subscription that is about to be made (P-120).
     fn reserve(&self, due: Due) -> Result<(), Fault> {
         let is_free = due != Due::Subscription
-            || self.counters.reserve_subscription(self.settings.limits.subscriptions_total_max);
+            || self.shared.counters.reserve_subscription(self.settings.limits.subscriptions_total_max);
         if is_free { Ok(()) } else { Err(self.too_many_subscriptions()) }
+    }
+
+    fn unreserve(&self, is_reserved: bool) {
+        if is_reserved {
+            self.shared.counters.release_subscription();
+        }
     }
 
     fn too_many_subscriptions(&self) -> Fault {
@@ -238,101 +250,18 @@ impl Core {
         Fault::new(Code::RateLimited, format!("Global subscription limit reached (max {max})"))
     }
 
-    /// Answers what concerns the connection alone, once everything before it is answered.
-    fn session_call(
-        &mut self,
-        conn: ConnId,
-        id: Number,
-        call: SessionCall<'_>,
-        now: Now,
-        out: &mut Outbox,
-    ) -> bool {
-        if !self.session(conn).is_some_and(|session| session.flight.is_empty()) {
-            return false;
-        }
-        match call {
-            SessionCall::Login { token } => match self.gate.validate(token, now.unix_ms) {
-                Ok(identity) => {
-                    self.replace_identity(conn, Some(Rc::clone(&identity)), out);
-                    self.result(conn, id, out, |out| protocol::login(out, &identity));
-                }
-                // a failed login leaves the session in force.
-                Err(fault) => return self.refuse(conn, id, &fault, out),
-            },
-            SessionCall::Logout => {
-                self.replace_identity(conn, None, out);
-                self.result(conn, id, out, protocol::logged_out);
-            }
-            SessionCall::Whoami => {
-                let identity = self.session(conn).and_then(|session| session.identity.clone());
-                // an expired session is reported as none, not as an error.
-                let identity = identity.filter(|identity| !identity.is_expired(now.unix_ms));
-                if identity.is_none() {
-                    self.replace_identity(conn, None, out);
-                }
-                self.result(conn, id, out, |out| protocol::whoami(out, identity.as_deref()));
-            }
-            SessionCall::Buckets => {
-                let names = self.store_buckets();
-                self.result(conn, id, out, |out| out.extend_from_slice(&names));
-            }
-            SessionCall::BucketSchema { name } => match self.bucket_schema(name) {
-                Ok(schema) => self.result(conn, id, out, |out| out.extend_from_slice(&schema)),
-                Err(fault) => return self.refuse(conn, id, &fault, out),
-            },
-            SessionCall::Unsubscribe { id: name } => return self.unsubscribe(conn, id, name, true, out),
-            SessionCall::UnsubscribeEvents { id: name } => {
-                return self.unsubscribe(conn, id, name, false, out);
-            }
-        }
-        true
-    }
-
-    /// S-151, S-152, R-61: no push of the subscription follows the answer.
-    fn unsubscribe(
-        &mut self,
-        conn: ConnId,
-        id: Number,
-        name: &str,
-        is_query: bool,
-        out: &mut Outbox,
-    ) -> bool {
-        let number = SubscriptionId::parse(name);
-        let found =
-            number.zip(self.session(conn)).and_then(|(id, session)| session.unsubscribe(id, is_query));
-        let Some(subscription) = found else {
-            if is_query && number.is_some_and(|number| self.hub.forget_ended(conn, number)) {
-                self.result(conn, id, out, protocol::unsubscribed);
-                return true;
-            }
-            let fault = Fault::new(Code::NotFound, format!("Subscription \"{name}\" not found"));
-            return self.refuse(conn, id, &fault, out);
-        };
-        self.end_subscription(conn, subscription, out);
-        self.result(conn, id, out, protocol::unsubscribed);
-        true
-    }
-
-    /// Puts another identity, or none, in place. What the old one subscribed to ends with it
-    /// (A-37, S-158), unless the user stays the same or anybody may subscribe.
-    fn replace_identity(&mut self, conn: ConnId, identity: Option<Rc<Identity>>, out: &mut Outbox) {
-        let Some(session) = self.session(conn) else { return };
-        let user =
-            |identity: &Option<Rc<Identity>>| identity.as_ref().map(|identity| identity.user_id.clone());
-        let changes = session.identity.is_some() && user(&session.identity) != user(&identity);
-        session.identity = identity;
-        if changes && self.gate.requires_login() {
-            self.end_subscriptions(conn, out);
-        }
-    }
-
     /// Sends an error unless earlier answers are due. False = they are, and nothing was sent.
     fn refuse(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) -> bool {
-        let is_free = self.session(conn).is_none_or(|session| session.flight.is_empty());
+        let is_free = self.is_free(conn);
         if is_free {
             self.error(conn, id, fault, out);
         }
         is_free
+    }
+
+    fn is_free(&self, conn: ConnId) -> bool {
+        let session = self.sessions.get(conn.slot, conn.generation);
+        session.is_none_or(|session| session.flight.is_empty())
     }
 
     /// Sends an error.
@@ -376,10 +305,20 @@ impl Core {
     }
 }
 
-/// What the answer to a request brings.
-pub(super) fn due(op: &Op) -> Due {
-    match op {
-        Op::Subscribe { .. } | Op::Rules(RulesCall::Subscribe(_)) => Due::Subscription,
+/// Where it executes; `None` = at its own connection, or nowhere.
+fn target(plan: &Plan<'_>) -> Option<Target> {
+    match plan {
+        Plan::One { core, .. } => Some(Target::Core(*core)),
+        Plan::Composite { .. } | Plan::Several(_) | Plan::Admin(_) | Plan::Each(_) => Some(Target::Several),
+        Plan::Session(_) => None,
+    }
+}
+
+/// What its answer brings.
+pub(super) fn due(plan: &Plan<'_>) -> Due {
+    match plan {
+        Plan::One { op: Op::Subscribe { .. } | Op::Rules(RulesCall::Subscribe(_)), .. }
+        | Plan::Composite { .. } => Due::Subscription,
         _ => Due::Data,
     }
 }

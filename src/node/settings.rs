@@ -2,6 +2,7 @@
 
 use crate::access;
 use crate::base::limits::Limits;
+use crate::resilience::{Heartbeat, RateLimit};
 use crate::wire::TrustedProxies;
 use crate::{query, store};
 
@@ -16,6 +17,10 @@ pub struct Settings {
     pub allowed_origins: Option<Vec<String>>,
     /// Who may say that a client comes from somewhere else (P-3).
     pub trusted_proxies: TrustedProxies,
+    /// How often a user, or an address without one, may ask; `None` = any number (P-91).
+    pub rate_limit: Option<RateLimit>,
+    /// Pings (P-101).
+    pub heartbeat: Heartbeat,
     /// What clients may use.
     pub limits: Limits,
     /// Whether errors carry `details` (P-74).
@@ -30,6 +35,9 @@ pub struct Settings {
     pub queries: Vec<(String, query::Definition)>,
     /// Where things live.
     pub placement: Placement,
+    /// Called with the `type` of each request that passes the envelope: the simulator makes it
+    /// panic, to see what a fault of ours costs (P-169).
+    pub probe: Option<fn(&str)>,
 }
 
 /// Pins things to cores; what is not pinned is placed by a hash of its name.
@@ -48,6 +56,8 @@ impl Default for Settings {
             path: "/".into(),
             allowed_origins: None,
             trusted_proxies: TrustedProxies::default(),
+            rate_limit: None,
+            heartbeat: Heartbeat::default(),
             limits: Limits::default(),
             expose_error_details: true,
             rules: true,
@@ -55,6 +65,7 @@ impl Default for Settings {
             buckets: Vec::new(),
             queries: Vec::new(),
             placement: Placement::default(),
+            probe: None,
         }
     }
 }

@@ -12,7 +12,7 @@ mod transaction;
 pub use decode::{decode, unknown};
 pub use envelope::{Envelope, Incoming, parse};
 pub use outgoing::{
-    EVENT_HEAD, QUERY_HEAD, error, logged_out, login, result, result_with, shutdown, subscribed,
+    EVENT_HEAD, QUERY_HEAD, error, logged_out, login, ping, result, result_with, shutdown, subscribed,
     unsubscribed, watching, welcome, whoami,
 };
 pub use stats::{QueryEntry, StoreStats, administered, bucket_schema, buckets, queries, store_stats};

@@ -97,6 +97,13 @@ pub fn whoami(out: &mut Vec<u8>, identity: Option<&Identity>) {
     out.push(b'}');
 }
 
+/// A ping (P-79).
+pub fn ping(out: &mut Vec<u8>, unix_ms: u64) {
+    out.extend_from_slice(br#"{"type":"ping","timestamp":"#);
+    number(out, unix_ms);
+    out.push(b'}');
+}
+
 /// The announcement of a graceful shutdown (P-80).
 pub fn shutdown(out: &mut Vec<u8>, grace_period_ms: u64) {
     out.extend_from_slice(br#"{"type":"system","event":"shutdown","gracePeriodMs":"#);

@@ -7,6 +7,7 @@ use crate::base::fault::Fault;
 use crate::base::json::Raw;
 use crate::store::Question;
 use std::fmt;
+use std::panic::RefUnwindSafe;
 use std::sync::Arc;
 
 /// A named query (S-123). Cheap to clone.
@@ -25,7 +26,7 @@ struct Declarative {
 }
 
 /// Builds a plan; reads nothing.
-type Program = dyn Fn(&Builder, Params<'_>) -> Result<Plan, Fault> + Send + Sync;
+type Program = dyn Fn(&Builder, Params<'_>) -> Result<Plan, Fault> + Send + Sync + RefUnwindSafe;
 
 impl Definition {
     /// Reads a declarative query from canonical JSON (02 §12), and `first` or `last` with a number,
@@ -45,9 +46,10 @@ impl Definition {
     /// parameters (K-3). It runs on the subscriber's core with every subscribe, so it must be
     /// quick, and its plan must depend on nothing but the parameters.
     ///
-    /// A `Fault` that it returns is the answer to the subscribe (S-139).
+    /// A `Fault` that it returns is the answer to the subscribe (S-139). Its panic ends the
+    /// connection of the client that asked, and nothing else (P-169): hence `RefUnwindSafe`.
     pub fn program(
-        build: impl Fn(&Builder, Params<'_>) -> Result<Plan, Fault> + Send + Sync + 'static,
+        build: impl Fn(&Builder, Params<'_>) -> Result<Plan, Fault> + Send + Sync + RefUnwindSafe + 'static,
     ) -> Self {
         Self(Kind::Programmatic(Arc::new(build)))
     }

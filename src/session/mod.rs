@@ -14,10 +14,12 @@ pub use subscribers::Subscriber;
 use crate::access::Identity;
 use crate::base::ids::{CoreId, LiveId, QueryId, SubscriptionId};
 use crate::base::limits::{SESSION_BYTES_MAX, UNSENT_ANSWER_BYTES_MAX, UNSENT_PUSH_BYTES_FREE};
+use crate::resilience::{Key, Pulse};
 use crate::wire::{Decoder, Handshake};
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// One connection of this core.
 pub struct Session {
@@ -47,8 +49,18 @@ pub struct Session {
     pub paused: bool,
     /// Whether it has been upgraded.
     pub is_websocket: bool,
+    /// Whether it counts among all connections.
+    pub has_place: bool,
     /// Where it comes from (P-3).
     pub peer: IpAddr,
+    /// The n of its `conn-<n>` (P-29); 0 = not admitted.
+    pub number: u64,
+    /// When it was admitted, milliseconds since the Unix epoch.
+    pub connected_at: u64,
+    /// What its requests are charged to, once it has made one (P-96).
+    pub rate_key: Option<Arc<Key>>,
+    /// Pings and pongs.
+    pub pulse: Pulse,
 }
 
 // A hundred thousand idle connections hold one each.
@@ -110,7 +122,12 @@ impl Session {
             events_dropped: 0,
             paused: false,
             is_websocket: false,
+            has_place: false,
             peer,
+            number: 0,
+            connected_at: 0,
+            rate_key: None,
+            pulse: Pulse::default(),
         }
     }
 
@@ -186,6 +203,12 @@ impl Session {
     pub fn end_subscription(&mut self, id: SubscriptionId) -> Subscription {
         let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id);
         self.subscriptions.remove(at.expect("the session's list and the hub agree"))
+    }
+
+    /// Forgets what was received and not served.
+    pub fn discard_input(&mut self) {
+        self.decoder = Decoder::new();
+        self.backlog = Backlog::default();
     }
 
     /// Takes a subscription off the list, if it is there and watches that kind of thing (P-138).

@@ -3,7 +3,8 @@
 use crate::base::time::Now;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-/// A core's clock; monotonic time counts from its making.
+/// The clock of a server: monotonic time counts from its making, on all cores alike.
+#[derive(Clone, Copy)]
 pub(super) struct Clock {
     start: Instant,
 }

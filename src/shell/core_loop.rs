@@ -46,6 +46,7 @@ pub(super) struct Start {
     pub(super) tuning: Tuning,
     pub(super) mailbox: Mailbox,
     pub(super) outgoing: Outgoing,
+    pub(super) clock: Clock,
     pub(super) listener: std::net::TcpListener,
     /// Told once, when the core serves or cannot.
     pub(super) started: Sender<io::Result<()>>,
@@ -107,7 +108,7 @@ pub(super) async fn run(start: Start) {
 impl CoreLoop {
     /// Takes the descriptors that a core needs.
     fn new(start: Start) -> io::Result<(Rc<Self>, Inbox, Rc<TcpListener>)> {
-        let Start { node, id, tuning, mailbox, outgoing, listener, stopped, started: _ } = start;
+        let Start { node, id, tuning, mailbox, outgoing, clock, listener, stopped, started: _ } = start;
         let core = Self {
             id,
             tuning,
@@ -116,7 +117,7 @@ impl CoreLoop {
             conns: RefCell::default(),
             outgoing,
             held_back: RefCell::default(),
-            clock: Clock::new(),
+            clock,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             always_ready: event_stream(1)?,
             calls: RefCell::default(),
@@ -169,6 +170,7 @@ impl CoreLoop {
         for chunk in chunks {
             match chunk {
                 Chunk::Frames(buffer) | Chunk::Push { head: buffer, .. } => outbox.recycle(buffer),
+                Chunk::Shared(_) => {}
             }
         }
     }
@@ -214,6 +216,9 @@ impl CoreLoop {
                 let answer = self.calls.borrow_mut().remove(number as usize);
                 // Nobody listens any more if the program's thread is gone.
                 let _ = answer.send(reply);
+            }
+            Output::Fault(conn, cause) => {
+                tracing::error!(core = %self.id, ?conn, cause, "a fault of the server: closing the connection");
             }
             Output::Stopped => {
                 // Nobody listens only if the server has been dropped meanwhile.

@@ -1,13 +1,13 @@
 //! The server as its embedder sees it: start, port, stop.
 
+use super::clock::Clock;
 use super::core_loop::{self, Start};
 use super::mesh::{Address, Mailbox, Outgoing, Parcel, mesh};
 use super::tuning::Tuning;
 use super::{listener, runtime, sys};
-use crate::base::counters::Counters;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::CoreId;
-use crate::node::{Node, Reply, Settings};
+use crate::node::{Node, Reply, Settings, Shared};
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -53,7 +53,8 @@ impl Server {
         let blueprint = Blueprint {
             settings: settings.clone(),
             tuning: options.tuning,
-            counters: Arc::default(),
+            shared: Arc::new(Shared::new(settings, seed_u64()?)),
+            clock: Clock::new(),
             addresses: cores.clone(),
             started: started_sender,
             stopped: stopped_sender,
@@ -168,7 +169,8 @@ impl Server {
 struct Blueprint {
     settings: Settings,
     tuning: Tuning,
-    counters: Arc<Counters>,
+    shared: Arc<Shared>,
+    clock: Clock,
     addresses: Vec<Address>,
     started: Sender<io::Result<()>>,
     stopped: Sender<CoreId>,
@@ -188,18 +190,24 @@ impl Blueprint {
         {
             tracing::warn!(core = %id, processor, %error, "not pinned");
         }
-        let Self { settings, tuning, counters, addresses, started, stopped } = self;
+        let Self { settings, tuning, shared, clock, addresses, started, stopped } = self;
         let cores = u16::try_from(addresses.len()).expect("shards are counted in 16 bits");
         // The node is made here: what it shares within the core never leaves the thread.
-        let node = Node::new(id, cores, Rc::new(settings), counters, seed);
+        let node = Node::new(id, cores, Rc::new(settings), shared, seed);
         let outgoing = Outgoing::new(id, addresses);
         let start =
-            Start { node, id, tuning, mailbox, outgoing, listener, started: started.clone(), stopped };
+            Start { node, id, tuning, mailbox, outgoing, clock, listener, started: started.clone(), stopped };
         if let Err(error) = runtime::run(id, tuning.ring_entries, || core_loop::run(start)) {
             // Nobody listens only if the server has failed to start elsewhere.
             let _ = started.send(Err(error));
         }
     }
+}
+
+/// Keys the tables that all cores share.
+fn seed_u64() -> io::Result<u64> {
+    let [a, b, c, d, e, f, g, h, ..] = sys::random_seed()?;
+    Ok(u64::from_le_bytes([a, b, c, d, e, f, g, h]))
 }
 
 /// Processors for any number of threads, in turns; `None` if none is known.

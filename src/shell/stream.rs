@@ -83,6 +83,7 @@ impl Batch {
         for chunk in &chunks {
             match chunk {
                 Chunk::Frames(bytes) => add(bytes),
+                Chunk::Shared(bytes) => add(bytes),
                 Chunk::Push { head, body } => {
                     add(head);
                     add(body.with_brace());

@@ -214,26 +214,11 @@ fn a_login_counts_for_what_follows_at_once() {
     }
 }
 
-/// A bucket `k` with one record of that size, and a client that reads nothing from now on.
-fn one_that_stops_reading(cores: u16, record_bytes: usize) -> (Cluster, Client) {
-    let mut cluster = prompt(&setups::open(cores), cores);
-    let mut client = Client::welcomed(&mut cluster, 0);
-    let key = "x".repeat(record_bytes);
-    client.send(
-        &mut cluster,
-        &format!(r#"{{"id":0,"type":"store.insert","bucket":"k","data":{{"k":"{key}"}}}}"#),
-    );
-    cluster.settle();
-    client.json(&cluster);
-    cluster.links[client.link].drains = false;
-    (cluster, client)
-}
-
 // P-111, Q-17: a client that asks and does not read is not served on, and loses nothing.
 #[test]
 fn a_client_that_does_not_read_waits() {
     for cores in CORES {
-        let (mut cluster, mut client) = one_that_stops_reading(cores, 20_000);
+        let (mut cluster, mut client) = setups::one_that_stops_reading(&setups::open(cores), cores, 20_000);
         for id in 1..=600 {
             client.send(&mut cluster, &format!(r#"{{"id":{id},"type":"store.all","bucket":"k"}}"#));
         }
@@ -294,7 +279,7 @@ fn pushes_do_not_starve_requests() {
 #[test]
 fn a_stop_hears_clients_that_do_not_read() {
     for cores in CORES {
-        let (mut cluster, client) = one_that_stops_reading(cores, 500_000);
+        let (mut cluster, client) = setups::one_that_stops_reading(&setups::open(cores), cores, 500_000);
         for id in 1..=9 {
             client.send(&mut cluster, &format!(r#"{{"id":{id},"type":"store.all","bucket":"k"}}"#));
         }

@@ -1,5 +1,7 @@
 //! The servers that the themes are played on.
 
+use crate::client::Client;
+use crate::cluster::Cluster;
 use noex_server::access;
 use noex_server::base::limits::Limits;
 use noex_server::node::Settings;
@@ -92,4 +94,23 @@ pub(crate) fn optional(cores: u16) -> Settings {
     let mut settings = guarded(cores);
     settings.auth.as_mut().expect("guarded").required = false;
     settings
+}
+
+/// A bucket `k` with one record of that size, and a client that reads nothing from now on.
+pub(crate) fn one_that_stops_reading(
+    settings: &Settings,
+    cores: u16,
+    record_bytes: usize,
+) -> (Cluster, Client) {
+    let mut cluster = crate::prompt(settings, cores);
+    let mut client = Client::welcomed(&mut cluster, 0);
+    let key = "x".repeat(record_bytes);
+    client.send(
+        &mut cluster,
+        &format!(r#"{{"id":0,"type":"store.insert","bucket":"k","data":{{"k":"{key}"}}}}"#),
+    );
+    cluster.settle();
+    client.json(&cluster);
+    cluster.links[client.link].drains = false;
+    (cluster, client)
 }

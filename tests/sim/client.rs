@@ -23,6 +23,11 @@ impl Client {
     /// Connects to a core and asks for the upgrade; nothing has happened yet.
     pub(crate) fn connect(cluster: &mut Cluster, core: usize) -> Self {
         let link = cluster.connect(core);
+        Self::upgrade(cluster, link)
+    }
+
+    /// Asks for the upgrade of a connection that is there.
+    pub(crate) fn upgrade(cluster: &mut Cluster, link: usize) -> Self {
         let request = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
         cluster.send(link, request.as_bytes());

@@ -2,10 +2,9 @@
 //! clients are queues that the schedule empties in its own order, time is a number.
 
 use crate::random::Seeded;
-use noex_server::base::counters::Counters;
 use noex_server::base::ids::{ConnId, CoreId};
 use noex_server::base::time::Now;
-use noex_server::node::{Call, Census, Chunk, Input, Mail, Node, Outbox, Output, Reply, Settings};
+use noex_server::node::{Call, Census, Chunk, Input, Mail, Node, Outbox, Output, Reply, Settings, Shared};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -56,6 +55,8 @@ pub(crate) struct Cluster {
     pub(crate) links: Vec<Link>,
     /// Answers to the embedding program, as they came.
     pub(crate) replies: Vec<Reply>,
+    /// Faults of the server that have come to light.
+    pub(crate) faults: Vec<String>,
     pub(crate) now: Now,
     schedule: Schedule,
     pub(crate) random: Seeded,
@@ -74,13 +75,13 @@ enum Event {
 impl Cluster {
     pub(crate) fn new(settings: &Settings, cores: u16, schedule: Schedule, seed: u64) -> Self {
         let settings = Rc::new(settings.clone());
-        let counters = Arc::new(Counters::default());
+        let shared = Arc::new(Shared::new(&settings, seed));
         let count = usize::from(cores);
         let mut random = Seeded::new(seed);
         let nodes = (0..cores).map(|core| {
             let mut node_seed = [0; 32];
             node_seed[..8].copy_from_slice(&random.next().to_le_bytes());
-            Node::new(CoreId(core), cores, Rc::clone(&settings), Arc::clone(&counters), node_seed)
+            Node::new(CoreId(core), cores, Rc::clone(&settings), Arc::clone(&shared), node_seed)
         });
         Self {
             nodes: nodes.collect(),
@@ -90,6 +91,7 @@ impl Cluster {
             stopped: vec![false; count],
             links: Vec::new(),
             replies: Vec::new(),
+            faults: Vec::new(),
             now: Now { unix_ms: START_UNIX_MS, mono_ms: 0 },
             schedule,
             random,
@@ -222,8 +224,19 @@ impl Cluster {
         }
     }
 
+    /// How many cores there are.
+    pub(crate) fn cores(&self) -> usize {
+        self.nodes.len()
+    }
+
     /// Lets time pass, then everything that follows from it.
     pub(crate) fn advance(&mut self, by_ms: u64) {
+        self.settle();
+        self.advance_before_reading(by_ms);
+    }
+
+    /// The same, but what clients have sent before is read only afterwards: the cores were busy.
+    pub(crate) fn advance_before_reading(&mut self, by_ms: u64) {
         self.now.unix_ms += by_ms;
         self.now.mono_ms += by_ms;
         for core in 0..self.nodes.len() {
@@ -320,6 +333,7 @@ impl Cluster {
     fn note(&mut self, output: &Output) {
         match output {
             Output::Send(conn, Chunk::Frames(bytes)) => (conn, bytes).hash(&mut self.trace),
+            Output::Send(conn, Chunk::Shared(bytes)) => (conn, bytes).hash(&mut self.trace),
             Output::Send(conn, Chunk::Push { head, body }) => {
                 (conn, head, body.with_brace()).hash(&mut self.trace);
             }
@@ -338,6 +352,7 @@ impl Cluster {
                     let unsent = &mut self.links[at].unsent;
                     match chunk {
                         Chunk::Frames(bytes) => unsent.extend(bytes),
+                        Chunk::Shared(bytes) => unsent.extend(bytes.iter()),
                         Chunk::Push { head, body } => {
                             unsent.extend(head);
                             unsent.extend(body.with_brace());
@@ -368,6 +383,7 @@ impl Cluster {
                 self.wake_at[core] = Some(earlier);
             }
             Output::Reply(_, reply) => self.replies.push(reply),
+            Output::Fault(_, cause) => self.faults.push(cause),
             Output::Stopped => self.stopped[core] = true,
         }
     }

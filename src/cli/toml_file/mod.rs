@@ -42,11 +42,13 @@ pub(super) fn read(file: &str, text: &str, shards: Shards) -> Result<Layer, Vec<
         server::read(table, &mut layer);
     }
     if let Some(table) = root.table("limits") {
-        server::limits(table, &mut layer.limits);
+        server::limits(table, &mut layer);
     }
     if let Some(table) = root.table("tuning") {
         server::tuning(table, &mut layer.tuning);
     }
+    layer.rate_limit = root.table("rate_limit").and_then(server::rate_limit);
+    layer.heartbeat = root.table("heartbeat").map(server::heartbeat);
     if let Some(table) = root.table("auth") {
         layer.auth = auth::read(table);
     }

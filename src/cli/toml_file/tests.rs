@@ -56,7 +56,7 @@ fn everything_can_be_said() {
     assert_eq!((layer.rules, layer.expose_error_details), (Some(false), Some(false)));
     assert_eq!(layer.allowed_origins.as_deref(), Some(&["https://a".to_owned()][..]));
     let limits = &layer.limits;
-    assert_eq!((limits.payload_bytes_max, limits.unsent_bytes_mark), (0, 1_000));
+    assert_eq!((limits.payload_bytes_max, layer.backpressure.unsent_bytes_mark()), (0, 1_000));
     assert_eq!((limits.subscriptions_per_connection_max, limits.subscriptions_total_max), (0, 0));
     assert_eq!((layer.placement.rules, layer.placement.buckets), (3, vec![("b".to_owned(), 2)]));
 }
@@ -136,11 +136,11 @@ fn unknown_keys_of_queries() {
 #[test]
 fn what_this_version_lacks_is_refused() {
     check(
-        "[heartbeat]\n[rate_limit]\n[server]\nmax_connections_per_ip = 1\n[auth]\nmode = \"built-in\"\npolicy = {}\n",
+        "audit = {}\n[procedures]\n[server]\npersistence = 1\n[auth]\nmode = \"built-in\"\npolicy = {}\n",
         &[
-            "1: \"heartbeat\" at top level is not supported by this version",
-            "2: \"rate_limit\" at top level is not supported by this version",
-            "4: \"max_connections_per_ip\" in [server] is not supported by this version",
+            "1: \"audit\" at top level is not supported by this version",
+            "2: \"procedures\" at top level is not supported by this version",
+            "4: \"persistence\" in [server] is not supported by this version",
             "6: auth mode \"built-in\" is not supported by this version",
             "7: \"policy\" in [auth] is not supported by this version",
         ],

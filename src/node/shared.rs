@@ -1,0 +1,28 @@
+//! What all cores of a server share: counters, and tables that only the beginning and the end of
+//! a connection touch.
+
+use super::Settings;
+use crate::base::counters::Counters;
+use crate::resilience::{Addresses, RateLimiter};
+
+/// Made once per server, from the same settings as its nodes.
+#[derive(Debug)]
+pub struct Shared {
+    /// The numbers.
+    pub(super) counters: Counters,
+    /// Requests by user and address; `None` = unlimited (P-91).
+    pub(super) limiter: Option<RateLimiter>,
+    /// Connections by address.
+    pub(super) addresses: Addresses,
+}
+
+impl Shared {
+    /// For a server with these settings; the seed keys the tables.
+    pub fn new(settings: &Settings, seed: u64) -> Self {
+        Self {
+            counters: Counters::default(),
+            limiter: settings.rate_limit.map(|limit| RateLimiter::new(limit, seed)),
+            addresses: Addresses::new(seed),
+        }
+    }
+}
