@@ -10,6 +10,7 @@ mod composite;
 mod coordinate;
 mod deliver;
 mod embedded;
+mod expiry;
 mod fence;
 mod gather;
 mod heartbeat;
@@ -114,6 +115,8 @@ struct Core {
     composites: Composites,
     gatherings: Gatherings,
     registrar: Registrar,
+    /// When a tick was asked for because a record expires, monotonic milliseconds.
+    expiry_at: Option<u64>,
     closing: Closing,
     /// When connections are pinged, and when their pongs are due.
     wheel: Wheel<ConnId>,
@@ -182,6 +185,7 @@ impl Node {
             composites: Composites::new(random.next_u64()),
             gatherings: Gatherings::default(),
             registrar: Registrar::default(),
+            expiry_at: None,
             closing: Closing::default(),
             wheel,
             released_keys: Released::default(),
@@ -200,12 +204,16 @@ impl Node {
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
             Input::Call(number, call) => self.call(number, call, out),
-            Input::Tick => self.core.tick(now, out),
+            Input::Tick => {
+                self.core.tick(now, out);
+                self.core.expire(now, out);
+            }
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }
         self.conclude(now, out);
         self.core.proceed_with_stop(now, out);
         self.conclude(now, out);
+        self.core.expect_expiry(now, out);
     }
 
     /// What is left.
@@ -282,6 +290,7 @@ impl Core {
         self.post_all(posts, out);
     }
 
+    /// Sends what the shard had to say, in the buffer that every call into it uses.
     fn post_all(&mut self, mut posts: Posts, out: &mut Outbox) {
         for (to, mail) in posts.drain(..) {
             self.post(to, mail, out);

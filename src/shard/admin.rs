@@ -25,10 +25,12 @@ impl Shard {
                 Ok(())
             }
             Alteration::Redefine(id, definition) => {
+                self.redefining = None; // there is one change at a time
                 self.publish_bucket(id, out); // under the definition under which it changed
                 let bucket = self.buckets.get_mut(&id).expect("the registrar knows what exists");
                 let outcome = bucket.redefine((*definition).clone());
                 self.live.redefined(id, View::committed(bucket));
+                self.note_expiry(id); // there may be a first `ttl`
                 outcome
             }
             Alteration::Drop(bucket) => {

@@ -27,6 +27,7 @@ impl Shard {
             } else {
                 changes.for_each(drop);
             }
+            self.note_expiry(id);
         }
     }
 

@@ -1,16 +1,23 @@
 //! Records that go by themselves (02 §10.1).
 
 use super::Shard;
+use crate::base::ids::BucketId;
 use crate::base::limits::EXPIRED_RECORDS_MAX;
 use crate::base::time::Now;
 use crate::store::{Bucket, Key, Write, Writes};
 use crate::txn::Intent;
 
 impl Shard {
-    /// When [`Self::expire`] has something to do, milliseconds since the Unix epoch; in the past
-    /// while it has not done all. O(buckets).
-    pub fn next_expiry(&self) -> Option<u64> {
-        self.buckets.values().filter_map(Bucket::next_expiry_ms).min()
+    /// When [`Self::expire`] may have something to do at the earliest, milliseconds since the Unix
+    /// epoch; in the past while it has not done all. O(1).
+    pub fn expires_at(&self) -> Option<u64> {
+        self.expires_at
+    }
+
+    /// Takes note that records of a bucket may expire sooner than before.
+    pub(super) fn note_expiry(&mut self, bucket: BucketId) {
+        let next = self.buckets.get(&bucket).and_then(Bucket::next_expiry_ms);
+        self.expires_at = [self.expires_at, next].into_iter().flatten().min();
     }
 
     /// Removes the records that have expired, with pushes like a client's delete, and returns how
@@ -30,6 +37,7 @@ impl Shard {
             changes.push((*id, writes));
         }
         self.commit(changes);
+        self.expires_at = self.buckets.values().filter_map(Bucket::next_expiry_ms).min();
         EXPIRED_RECORDS_MAX - left
     }
 }

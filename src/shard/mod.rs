@@ -39,6 +39,10 @@ pub struct Shard {
     refreshing: BTreeSet<BucketId>,
     /// Buckets that were dropped from here and may still be asked for, by name.
     dropped: BTreeMap<BucketId, Box<str>>,
+    /// The bucket whose redefinition waits.
+    redefining: Option<BucketId>,
+    /// When a record may expire at the earliest, milliseconds since the Unix epoch.
+    expires_at: Option<u64>,
     /// Only on the core of facts and events.
     engine: Option<Engine>,
     locks: Locks,
@@ -77,6 +81,8 @@ impl Shard {
             untold: BTreeMap::new(),
             refreshing: BTreeSet::new(),
             dropped: BTreeMap::new(),
+            redefining: None,
+            expires_at: None,
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::new(random.next_u64()),
             prepared: BTreeMap::new(),

@@ -87,6 +87,9 @@ impl Shard {
         if self.locks.admit(&footprint) {
             return Some(alteration);
         }
+        if let Alteration::Redefine(bucket, _) = alteration {
+            self.redefining = Some(bucket);
+        }
         self.wait(Envelope::Alter(alteration), footprint);
         None
     }
@@ -142,11 +145,15 @@ impl Shard {
         steps.filter_map(known).flat_map(|(bucket, verb)| self.intents_of(bucket, verb)).collect()
     }
 
-    /// What an operation touches; of a bucket that is gone nothing matters.
+    /// What an operation touches. Who names a bucket that is gone keeps it from being forgotten;
+    /// behind a redefinition that waits nobody knows yet which fields are unique.
     fn intents_of(&self, bucket: BucketId, verb: &Verb) -> SmallVec<[Intent; 3]> {
         let Some(definition) = self.buckets.get(&bucket).map(Bucket::definition) else {
-            return SmallVec::new();
+            return smallvec![Intent::ReadBucket(bucket)];
         };
+        if self.redefining == Some(bucket) {
+            return smallvec![Intent::WriteBucket(bucket)];
+        }
         // Somebody may name a key before it is made, if it can be guessed.
         let guessable = [Some(Generated::Autoincrement), Some(Generated::Timestamp)];
         let key_field = &definition.fields()[definition.key_field()];

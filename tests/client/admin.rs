@@ -153,6 +153,40 @@ fn a_bucket_is_updated() {
     );
 }
 
+// S-222, S-74, S-220, D-5, V-39: duplicates keep a unique field out, and nothing else changes.
+#[test]
+fn a_unique_field_must_fit_what_is_there() {
+    play(
+        empty,
+        &["a", "b"],
+        r#"
+        a → {"id":1,"type":"store.defineBucket","name":"x","config":{"key":"n","schema":{"n":{"type":"number","generated":"autoincrement"}}}}
+        a ← {"id":1,"type":"result","data":{"name":"x","created":true}}
+        a → {"id":2,"type":"store.insert","bucket":"x","data":{"email":"e"}}
+        a ← {"id":2,"type":"result","data":{"n":1,"…":0}}
+        a → {"id":3,"type":"store.insert","bucket":"x","data":{"email":"e"}}
+        a ← {"id":3,"type":"result","data":{"n":2,"…":0}}
+        a → {"id":4,"type":"store.insert","bucket":"x","data":{"email":null}}
+        a ← {"id":4,"type":"result","data":{"n":3,"…":0}}
+        b → {"id":4,"type":"store.updateBucket","name":"x","updates":{"addFields":{"email":{"type":"string","unique":true}},"ttl":"1h"}}
+        b ← {"id":4,"type":"error","code":"ALREADY_EXISTS","message":"Unique constraint violation in bucket \"x\": field \"email\" already has value \"e\"","details":{"bucket":"x","field":"email","value":"e"}}
+        a → {"id":5,"type":"store.getBucketSchema","name":"x"}
+        a ← {"id":5,"type":"result","data":{"name":"x","config":{"key":"n","schema":{"n":{"type":"number","generated":"autoincrement"}}}}}
+        a → {"id":6,"type":"store.update","bucket":"x","key":2,"data":{"email":"f"}}
+        a ← {"id":6,"type":"result","data":{"n":2,"…":0}}
+        b → {"id":6,"type":"store.updateBucket","name":"x","updates":{"addFields":{"email":{"type":"string","unique":true}}}}
+        b ← {"id":6,"type":"result","data":{"name":"x","updated":true}}
+        a → {"id":7,"type":"store.insert","bucket":"x","data":{"email":"f"}}
+        a ← {"id":7,"type":"error","code":"ALREADY_EXISTS","message":"Unique constraint violation in bucket \"x\": field \"email\" already has value \"f\"","…":0}
+        # the counter goes on
+        a → {"id":8,"type":"store.insert","bucket":"x","data":{"email":"g"}}
+        a ← {"id":8,"type":"result","data":{"n":5,"…":0}}
+        b → {"id":8,"type":"store.stats"}
+        b ← {"id":8,"type":"result","data":{"indexes":{"total":1,"perBucket":{"x":1}},"…":0}}
+        "#,
+    );
+}
+
 // S-225…S-227, S-229…S-231, S-124, S-125, S-138
 #[test]
 fn queries_come_and_go() {

@@ -19,6 +19,7 @@ mod composites;
 mod connection;
 mod embedded;
 mod envelope;
+mod expiry;
 mod heartbeat;
 mod http;
 mod introspection;
