@@ -51,6 +51,8 @@ fn run(config: &Config) -> io::Result<()> {
     let _ = print(&cli::banner(config, server.address().port()));
     shell::wait_for_signal()?;
     let _ = print("\nShutting down...\n");
+    // Who asks twice does not want to wait for clients.
+    std::thread::spawn(|| shell::wait_for_signal().map(|_| std::process::exit(0)));
     server.stop(config.grace_period_ms);
     Ok(())
 }

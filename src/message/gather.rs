@@ -1,5 +1,6 @@
 //! Questions that every core answers a share of; the asking core joins the shares in core order.
 
+use super::registry::{ConnectionFigures, ServerShare};
 use crate::base::ids::{BucketId, QueryId};
 
 /// What is asked of every core.
@@ -9,6 +10,12 @@ pub enum Survey {
     StoreStats,
     /// `store.listQueries` (S-231).
     Queries,
+    /// `server.stats` (P-154).
+    ServerStats,
+    /// `server.connections` (P-153).
+    Connections,
+    /// `server.topLag`: the clients that lag most.
+    TopLag,
     /// Whether everything committed so far has been told to all who watch it (S-207).
     Settle,
     /// Nothing: what was sent before the question has arrived when it is answered.
@@ -22,6 +29,10 @@ pub enum Share {
     Store(StoreShare),
     /// Of [`Survey::Queries`]: active subscriptions of its connections, by query.
     Queries(Vec<(QueryId, u64)>),
+    /// Of [`Survey::ServerStats`].
+    Server(Box<ServerShare>),
+    /// Of [`Survey::Connections`] and [`Survey::TopLag`].
+    Connections(Vec<ConnectionFigures>),
     /// Of [`Survey::Settle`]: whether it has.
     Settled(bool),
     /// Of [`Survey::Flush`].
@@ -29,7 +40,7 @@ pub enum Share {
 }
 
 /// What one core knows of the store.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct StoreShare {
     /// The buckets that live there.
     pub buckets: Vec<(BucketId, BucketFigures)>,

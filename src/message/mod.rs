@@ -5,6 +5,7 @@ mod call;
 mod gather;
 mod mail;
 mod operation;
+mod registry;
 
 // Words of the layers below that requests and answers are made of.
 pub use crate::access::{Identity, Tier};
@@ -16,3 +17,4 @@ pub use call::{Call, RulesCall, SessionCall, Step, Verb};
 pub use gather::{BucketFigures, Share, StoreShare, Survey};
 pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};
 pub use operation::{Namespace, Operation};
+pub use registry::{ConnectionFigures, ConnectionTotals, RulesFigures, ServerShare};

@@ -47,6 +47,9 @@ pub enum Operation {
     RulesGetAllFacts,
     RulesSubscribe,
     RulesUnsubscribe,
+    ServerStats,
+    ServerConnections,
+    ServerTopLag,
     AuthLogin,
     AuthLogout,
     AuthWhoami,
@@ -112,6 +115,9 @@ impl Operation {
             "rules.getAllFacts" => Self::RulesGetAllFacts,
             "rules.subscribe" => Self::RulesSubscribe,
             "rules.unsubscribe" => Self::RulesUnsubscribe,
+            "server.stats" => Self::ServerStats,
+            "server.connections" => Self::ServerConnections,
+            "server.topLag" => Self::ServerTopLag,
             "auth.login" => Self::AuthLogin,
             "auth.logout" => Self::AuthLogout,
             "auth.whoami" => Self::AuthWhoami,
@@ -137,7 +143,10 @@ impl Operation {
             | Self::StoreGetBucketSchema
             | Self::StoreDefineQuery
             | Self::StoreUndefineQuery
-            | Self::StoreListQueries => Some(Tier::Admin),
+            | Self::StoreListQueries
+            | Self::ServerStats
+            | Self::ServerConnections
+            | Self::ServerTopLag => Some(Tier::Admin),
             Self::RulesEmit | Self::RulesSetFact | Self::RulesDeleteFact => Some(Tier::Write),
             Self::AuthLogin | Self::AuthLogout | Self::AuthWhoami => None,
             _ => Some(Tier::Read),

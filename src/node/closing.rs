@@ -23,6 +23,13 @@ const LAST_BYTES_MS: u64 = 5_000;
 /// How long a connection's last requests may take when the server stops, milliseconds (P-170).
 const LAST_REQUESTS_MS: u64 = 5_000;
 
+/// Clients are told to come back, after the grace period, spread over as many milliseconds for
+/// each connection of the core: about a thousand a second, a tenth of what it can take.
+const RETURN_MS_PER_CONNECTION: u64 = 1;
+
+/// The shortest time over which they are spread, milliseconds.
+const RETURN_SPREAD_MS_MIN: u64 = 1_000;
+
 /// What ends when.
 #[derive(Default)]
 pub(super) struct Closing {
@@ -178,9 +185,12 @@ impl Core {
         }
         let until_ms = now.mono_ms + grace_period_ms;
         self.closing.stop = Stop::Grace { until_ms };
-        for conn in self.conns() {
+        let conns = self.conns();
+        let spread_ms = (conns.len() as u64 * RETURN_MS_PER_CONNECTION).max(RETURN_SPREAD_MS_MIN);
+        for conn in conns {
             if self.session(conn).is_some_and(|session| session.is_open()) {
-                self.frame(conn, out, |out| protocol::shutdown(out, grace_period_ms));
+                let retry_after_ms = grace_period_ms + self.random.next_u64() % spread_ms;
+                self.frame(conn, out, |out| protocol::shutdown(out, grace_period_ms, retry_after_ms));
             }
         }
         out.push(Output::WakeAt(until_ms));

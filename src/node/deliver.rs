@@ -121,6 +121,7 @@ fn push_or_mark(
     if session.withholds_push(mark, subscriber.pushed_to) {
         subscriber.stale = Some(before());
         session.stale_subscriptions += 1;
+        session.conflations = session.conflations.saturating_add(1);
     } else {
         send_result(session, subscriber, body, out);
     }

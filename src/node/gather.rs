@@ -6,7 +6,8 @@
 use super::Core;
 use super::outbox::Outbox;
 use crate::base::ids::{ConnId, CoreId};
-use crate::message::{Answer, Json, Mail, Outcome, Share, Survey};
+use crate::base::time::Now;
+use crate::message::{Answer, ConnectionFigures, Json, Mail, Outcome, Share, Survey};
 use std::collections::BTreeMap;
 
 /// The questions that this core has asked.
@@ -57,10 +58,13 @@ impl Core {
     }
 
     /// Answers another core's question, or one of this core.
-    pub(super) fn asked(&mut self, from: CoreId, number: u64, question: Survey, out: &mut Outbox) {
+    pub(super) fn asked(&mut self, from: CoreId, number: u64, question: Survey, now: Now, out: &mut Outbox) {
         let share = match question {
             Survey::StoreStats => Share::Store(self.store_share()),
             Survey::Queries => Share::Queries(self.hub.by_query().collect()),
+            Survey::ServerStats => Share::Server(Box::new(self.server_share(now))),
+            Survey::Connections => Share::Connections(self.connection_figures(now)),
+            Survey::TopLag => Share::Connections(self.lagging_figures(now)),
             Survey::Flush => Share::Flushed,
             // Its pushes are behind nothing but mail: when a question sent after them is answered,
             // they are with the connections.
@@ -107,6 +111,12 @@ impl Core {
                 let is_settled = !shares.iter().any(|share| matches!(share, Share::Settled(false)));
                 is_settled.to_string().into_bytes()
             }
+            Survey::ServerStats => {
+                let of_server = |share| if let Share::Server(share) = share { Some(*share) } else { None };
+                self.server_stats(shares.into_iter().filter_map(of_server).collect())
+            }
+            Survey::Connections => self.connections(shares.into_iter().filter_map(of_connections)),
+            Survey::TopLag => self.top_lag(shares.into_iter().filter_map(of_connections)),
             Survey::Flush => Vec::new(),
             Survey::Queries => {
                 let of_queries = |share| if let Share::Queries(share) = share { Some(share) } else { None };
@@ -114,4 +124,8 @@ impl Core {
             }
         }
     }
+}
+
+fn of_connections(share: Share) -> Option<Vec<ConnectionFigures>> {
+    if let Share::Connections(share) = share { Some(share) } else { None }
 }

@@ -18,6 +18,7 @@ mod http;
 mod outbox;
 mod receive;
 mod registrar;
+mod registry;
 mod serve;
 mod session_call;
 mod settings;
@@ -121,6 +122,10 @@ struct Core {
     /// When connections are pinged, and when their pongs are due.
     wheel: Wheel<ConnId>,
     released_keys: Released,
+    /// For what is to differ from client to client.
+    random: Random,
+    /// Inputs handled since the start.
+    inputs: u64,
     /// Mail from this core to itself.
     local: VecDeque<Mail>,
     /// Reused by every call into the shard.
@@ -189,6 +194,8 @@ impl Node {
             closing: Closing::default(),
             wheel,
             released_keys: Released::default(),
+            random: Random::from_seed(fork(&mut random)),
+            inputs: 0,
             local: VecDeque::new(),
             posts: Posts::new(),
         };
@@ -197,6 +204,7 @@ impl Node {
 
     /// Handles one input. The caller drains `out` completely before the next call.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
+        self.core.inputs += 1;
         match input {
             Input::Accepted { peer } => self.core.accept(peer, now, out),
             Input::Bytes(conn, bytes) => self.receive(conn, bytes, now, out),
@@ -277,7 +285,7 @@ impl Core {
             }
             Mail::Admin(Admin::Alter(alteration)) => self.shard.alter(alteration, &mut posts),
             Mail::Admin(admin) => self.admin(from, admin, out),
-            Mail::Ask { number, question } => self.asked(from, number, question, out),
+            Mail::Ask { number, question } => self.asked(from, number, question, now, out),
             Mail::Tell { number, share } => self.told(from, number, share, out),
         }
         self.post_all(posts, out);

@@ -20,6 +20,9 @@ pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<C
         Operation::StoreBuckets => Ok(Call::Session(SessionCall::Buckets)),
         Operation::StoreStats => Ok(Call::Each(Survey::StoreStats)),
         Operation::StoreListQueries => Ok(Call::Each(Survey::Queries)),
+        Operation::ServerStats => Ok(Call::Each(Survey::ServerStats)),
+        Operation::ServerConnections => Ok(Call::Each(Survey::Connections)),
+        Operation::ServerTopLag => Ok(Call::Each(Survey::TopLag)),
         Operation::StoreGetBucketSchema => {
             Ok(Call::Session(SessionCall::BucketSchema { name: fields.text("name")? }))
         }

@@ -5,6 +5,7 @@ mod decode;
 mod envelope;
 mod fields;
 mod outgoing;
+mod registry;
 mod stats;
 mod store;
 mod transaction;
@@ -15,4 +16,5 @@ pub use outgoing::{
     EVENT_HEAD, QUERY_HEAD, error, logged_out, login, ping, result, result_with, shutdown, subscribed,
     unsubscribed, watching, welcome, whoami,
 };
+pub use registry::{ServerStats, connections, server_stats, top_lag};
 pub use stats::{QueryEntry, StoreStats, administered, bucket_schema, buckets, queries, store_stats};

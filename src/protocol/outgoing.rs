@@ -104,10 +104,13 @@ pub fn ping(out: &mut Vec<u8>, unix_ms: u64) {
     out.push(b'}');
 }
 
-/// The announcement of a graceful shutdown (P-80).
-pub fn shutdown(out: &mut Vec<u8>, grace_period_ms: u64) {
+/// The announcement of a graceful shutdown (P-80). Beyond the specification it says when to come
+/// back: another time to each client, so that they do not all come at once.
+pub fn shutdown(out: &mut Vec<u8>, grace_period_ms: u64, retry_after_ms: u64) {
     out.extend_from_slice(br#"{"type":"system","event":"shutdown","gracePeriodMs":"#);
     number(out, grace_period_ms);
+    out.extend_from_slice(br#","retryAfterMs":"#);
+    number(out, retry_after_ms);
     out.push(b'}');
 }
 

@@ -43,6 +43,8 @@ pub struct Session {
     pub stale_subscriptions: u32,
     /// Where the next catching-up begins, so that one busy query cannot keep the others waiting.
     pub catch_up_from: u32,
+    /// Query pushes withheld for slowness (K-4); goes no higher than it can.
+    pub conflations: u32,
     /// Event pushes dropped for slowness (K-5).
     pub events_dropped: u64,
     /// Whether the shell was told to stop reading.
@@ -119,6 +121,7 @@ impl Session {
             taken_bytes: 0,
             stale_subscriptions: 0,
             catch_up_from: 0,
+            conflations: 0,
             events_dropped: 0,
             paused: false,
             is_websocket: false,

@@ -15,7 +15,7 @@ mod write;
 use crate::base::ids::{BucketId, CoreId, QueryId, TxnId};
 use crate::base::random::Random;
 use crate::base::time::Now;
-use crate::message::{Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, Request};
+use crate::message::{Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, Request, RulesFigures};
 use crate::query::Bound;
 use crate::reactive::LiveQueries;
 use crate::rules::Engine;
@@ -118,6 +118,12 @@ impl Shard {
     /// Whether everybody who watches has been told of all that was committed.
     pub fn is_settled(&self) -> bool {
         self.untold.is_empty()
+    }
+
+    /// What is counted in the rule engine, if it lives here.
+    pub fn rules_figures(&self) -> Option<RulesFigures> {
+        let engine = self.engine.as_ref()?;
+        Some(RulesFigures { facts: engine.facts_len() as u64, events: engine.events_processed() })
     }
 
     /// What is counted of the buckets that live here. O(buckets).
