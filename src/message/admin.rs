@@ -47,12 +47,21 @@ pub enum Admin {
     Altered(Result<(), Box<Fault>>),
     /// To every core: from now on the catalog says so.
     Publish(Change),
-    /// From every core to a dropped bucket's: nothing more comes from me that names it.
-    Flush,
-    /// Back: nothing more comes from me either.
-    Flushed,
+    /// From every core to a dropped bucket's, twice.
+    Flush(Flush),
+    /// Back.
+    Flushed(Flush),
     /// To the registrar from every core: it is as published.
     Published,
+}
+
+/// Why the channels between a core and that of a dropped bucket are flushed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Flush {
+    /// So that the core learns which of its live queries have ended, and asks for none again.
+    Ended,
+    /// So that what it had asked for before arrives.
+    Asked,
 }
 
 /// What the core of a bucket does to it.

@@ -12,7 +12,7 @@ pub use crate::access::{Identity, Tier};
 pub use crate::store::{
     Aggregate, Definition as BucketDefinition, Filter, Function, Group, Invalid, Key, Question, Read,
 };
-pub use admin::{Admin, AdminCall, AdminVerb, Alteration, Change, REGISTRAR};
+pub use admin::{Admin, AdminCall, AdminVerb, Alteration, Change, Flush, REGISTRAR};
 pub use call::{Call, RulesCall, SessionCall, Step, Verb};
 pub use gather::{BucketFigures, Share, StoreShare, Survey};
 pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};

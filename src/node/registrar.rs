@@ -16,8 +16,8 @@ use crate::base::ids::{BucketId, CoreId};
 use crate::base::json::{Object, Raw};
 use crate::base::limits::{ADMIN_CALLS_MAX, BUCKETS_MAX, QUERIES_MAX};
 use crate::message::{
-    Admin, AdminCall, AdminVerb, Alteration, Answer, BucketDefinition, Change, Json, Mail, Origin, Outcome,
-    REGISTRAR,
+    Admin, AdminCall, AdminVerb, Alteration, Answer, BucketDefinition, Change, Flush, Json, Mail, Origin,
+    Outcome, REGISTRAR,
 };
 use crate::protocol;
 use crate::query;
@@ -81,8 +81,13 @@ impl Core {
             Admin::Alter(_) => unreachable!("the shard takes these"),
             Admin::Altered(outcome) => self.altered(outcome, out),
             Admin::Publish(change) => self.learn(change, out),
-            Admin::Flush => self.post(from, Mail::Admin(Admin::Flushed), out),
-            Admin::Flushed => self.post(REGISTRAR, Mail::Admin(Admin::Published), out),
+            Admin::Flush(flush) => self.post(from, Mail::Admin(Admin::Flushed(flush)), out),
+            // What was planned before may still be sent by transactions that run here.
+            Admin::Flushed(Flush::Ended) => {
+                self.coordinators.flush_later(from);
+                self.flush(out);
+            }
+            Admin::Flushed(Flush::Asked) => self.post(REGISTRAR, Mail::Admin(Admin::Published), out),
             Admin::Published => self.published(out),
         }
     }
@@ -149,19 +154,16 @@ impl Core {
             self.end_query(query, out);
         }
         match dropped_from {
-            // What was planned before may still be sent by transactions that run here.
-            Some(core) => {
-                self.coordinators.flush_later(core);
-                self.flush(out);
-            }
+            // Live queries of several buckets may be read again until they are known to have ended.
+            Some(core) => self.post(core, Mail::Admin(Admin::Flush(Flush::Ended)), out),
             None => self.post(REGISTRAR, Mail::Admin(Admin::Published), out),
         }
     }
 
-    /// Flushes the channel to a dropped bucket's core if it is time.
+    /// Flushes the channel to a dropped bucket's core for the last time, if that is due.
     pub(super) fn flush(&mut self, out: &mut Outbox) {
         if let Some(core) = self.coordinators.flush_due() {
-            self.post(core, Mail::Admin(Admin::Flush), out);
+            self.post(core, Mail::Admin(Admin::Flush(Flush::Asked)), out);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::cluster::{Cluster, Schedule};
 use crate::scenarios::{ask, assert_nothing_left};
 use crate::{seeds, shop};
 use noex_server::node::Settings;
+use noex_server::query;
 use serde_json::Value;
 use std::collections::{BTreeMap, VecDeque};
 
@@ -22,7 +23,11 @@ fn settings(cores: u16) -> Settings {
     let buckets = [("stays", DEFINITION), ("x0", DEFINITION)];
     let queries =
         [("q0", r#"{"bucket":"x0"}"#), ("q1", r#"{"bucket":"x1"}"#), ("s", r#"{"bucket":"stays"}"#)];
-    shop::settings(&buckets, &queries, cores)
+    let mut settings = shop::settings(&buckets, &queries, cores);
+    // One that reads a bucket that goes together with one that stays, on two cores.
+    let both = query::Definition::program(|q, _| q.array([q.bucket("x0").all(), q.bucket("stays").count()]));
+    settings.queries.push(("both".to_owned(), both));
+    settings
 }
 
 /// One client that does all kinds of things at random.
@@ -75,7 +80,7 @@ impl Agent {
                 None => format!(r#""type":"store.count","bucket":"{name}""#),
             },
             11 | 12 => {
-                let query = ["q", "q0", "q1", "s"][cluster.random.below(4)];
+                let query = ["q", "q0", "q1", "s", "both"][cluster.random.below(5)];
                 format!(r#""type":"store.subscribe","query":"{query}""#)
             }
             13 | 14 => {
