@@ -121,10 +121,12 @@ impl Core {
     pub(super) fn closed(&mut self, conn: ConnId, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
         session.stage = Stage::Gone;
-        session.unsent_bytes = 0; // nobody will read it, and what waits for that may go on
+        // Nobody will read it, and what waits for that may go on.
+        let unsent_bytes = std::mem::take(&mut session.unsent_bytes);
         if std::mem::take(&mut session.is_websocket) {
             self.closing.websockets -= 1;
         }
+        self.leave_budget(unsent_bytes);
         self.release_places(conn);
         self.end_subscriptions(conn, out);
         self.closing.ready(conn);

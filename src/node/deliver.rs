@@ -74,10 +74,14 @@ impl Core {
     /// requests first.
     pub(super) fn sent(&mut self, conn: ConnId, bytes: u64, now: Now, out: &mut Outbox) {
         let Some(session) = self.session(conn) else { return };
-        session.unsent_bytes =
-            session.unsent_bytes.checked_sub(bytes).expect("only what was handed over can be sent");
+        let is_known = bytes <= session.unsent_bytes || !session.may_answer(); // given up on
+        assert!(is_known, "only what was handed over can be sent");
+        let known = bytes.min(session.unsent_bytes);
+        session.unsent_bytes -= known;
         session.taken_bytes += bytes;
         session.pulse.sent(bytes);
+        self.leave_budget(known);
+        let Some(session) = self.session(conn) else { return };
         let serves = session.is_held_up() && session.has_read_up() && session.flight.is_empty();
         if serves {
             self.closing.ready(conn);

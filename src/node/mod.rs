@@ -5,6 +5,7 @@
 
 mod admission;
 mod answer;
+mod budget;
 mod closing;
 mod composite;
 mod coordinate;
@@ -126,6 +127,8 @@ struct Core {
     random: Random,
     /// Inputs handled since the start.
     inputs: u64,
+    /// Bytes that the operating system has not taken, of all connections that are not given up.
+    unsent_bytes: u64,
     /// Mail from this core to itself.
     local: VecDeque<Mail>,
     /// Reused by every call into the shard.
@@ -196,6 +199,7 @@ impl Node {
             released_keys: Released::default(),
             random: Random::from_seed(fork(&mut random)),
             inputs: 0,
+            unsent_bytes: 0,
             local: VecDeque::new(),
             posts: Posts::new(),
         };
@@ -222,6 +226,13 @@ impl Node {
         self.core.proceed_with_stop(now, out);
         self.conclude(now, out);
         self.core.expect_expiry(now, out);
+        let sent = out.sends_bytes();
+        self.core.enter_budget(sent);
+        if self.core.is_over_budget() {
+            self.core.make_room(now, out);
+            self.conclude(now, out);
+            self.core.enter_budget(out.sends_bytes() - sent);
+        }
     }
 
     /// What is left.

@@ -18,6 +18,9 @@ pub enum Output {
     Finish(ConnId),
     /// End the connection now, whatever is still unsent.
     Drop(ConnId),
+    /// Forget what is queued for the connection, whole chunks of which nothing has been sent yet.
+    /// Their bytes do not come back as `Sent`.
+    Discard(ConnId),
     /// Stop reading: the client has sent more than it has room for.
     Pause(ConnId),
     /// Read on.
@@ -94,6 +97,15 @@ impl Outbox {
             buffer.clear();
             self.spare.push(buffer);
         }
+    }
+
+    /// Bytes to be sent to clients.
+    pub(super) fn sends_bytes(&self) -> u64 {
+        let bytes = self.outputs.iter().map(|output| match output {
+            Output::Send(_, chunk) => chunk.len() as u64,
+            _ => 0,
+        });
+        bytes.sum()
     }
 
     pub(super) fn push(&mut self, output: Output) {

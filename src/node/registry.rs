@@ -27,7 +27,7 @@ impl Core {
             rules: self.shard.rules_figures(),
             connections: totals,
             inputs: self.inputs,
-            unsent_bytes: self.admitted().map(|session| session.unsent_bytes).sum(),
+            unsent_bytes: self.unsent_bytes,
         }
     }
 

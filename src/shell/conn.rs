@@ -96,8 +96,8 @@ impl Conn {
         }
     }
 
-    /// Nobody will read what is queued.
-    fn discard(&self) {
+    /// Nobody will read what is queued. What is being written goes on.
+    pub(super) fn discard(&self) {
         *self.out.borrow_mut() = VecDeque::new();
     }
 }

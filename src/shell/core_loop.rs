@@ -197,6 +197,7 @@ impl CoreLoop {
             Output::Admitted(_) => unreachable!("comes with an accepted connection only"),
             Output::Send(conn, chunk) => self.with_conn(conn, |conn| conn.send(chunk)),
             Output::Finish(conn) => self.with_conn(conn, Conn::finish),
+            Output::Discard(conn) => self.with_conn(conn, Conn::discard),
             Output::Drop(conn) => self.with_conn(conn, Conn::cut),
             Output::Pause(conn) => self.with_conn(conn, |conn| conn.pause(true)),
             Output::Resume(conn) => self.with_conn(conn, |conn| conn.pause(false)),

@@ -106,3 +106,38 @@ fn a_fault_costs_one_connection() {
         cluster.settle();
     });
 }
+
+// Beyond P-114: when clients who do not read take more memory together than there is for them, those
+// with the longest queues are closed; the others, slow ones too, keep their connections
+#[test]
+fn a_budget_for_all_queues() {
+    for cores in CORES {
+        let settings = setups::limited(cores, |limits| limits.unsent_bytes_per_core_max = 1_000_000);
+        let (mut cluster, mut worst) = setups::one_that_stops_reading(&settings, cores, 100_000);
+        let mut slow = Client::welcomed(&mut cluster, 0);
+        cluster.links[slow.link].drains = false;
+        let mut fast = Client::welcomed(&mut cluster, 0);
+        let ask = |cluster: &mut Cluster, client: &Client, id: u64| {
+            client.send(cluster, &format!(r#"{{"id":{id},"type":"store.all","bucket":"k"}}"#));
+            cluster.settle();
+        };
+        (1..=3).for_each(|id| ask(&mut cluster, &slow, id));
+        // The first bytes of an answer have arrived: the frame is finished before the Close.
+        ask(&mut cluster, &worst, 1);
+        cluster.take(worst.link, 50_000);
+        (2..=9).for_each(|id| ask(&mut cluster, &worst, id));
+        ask(&mut cluster, &fast, 4);
+        assert_eq!(fast.json(&cluster).len(), 1);
+        for client in [&worst, &slow] {
+            cluster.links[client.link].drains = true;
+        }
+        cluster.settle();
+        let received = worst.receive(&cluster);
+        assert_eq!(received.last(), Some(&Received::Close(Some(1013), "slow_consumer".into())));
+        assert_eq!(received.len(), 2, "one answer, begun before");
+        assert_eq!(slow.json(&cluster).len(), 3, "nothing of the others is lost");
+        [&worst, &slow, &fast].into_iter().for_each(|client| cluster.end(client.link));
+        cluster.settle();
+        assert_nothing_left(&cluster);
+    }
+}

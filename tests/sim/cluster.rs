@@ -33,6 +33,8 @@ pub(crate) struct Link {
     client_ended: bool,
     /// Bytes that the server has handed over and the network has not taken.
     unsent: VecDeque<u8>,
+    /// The chunks that these bytes belong to: how much is left of each, and its length.
+    chunks: VecDeque<(usize, usize)>,
     /// The server ends its direction behind what is unsent.
     server_finishing: bool,
     /// Whether the network takes bytes at all; false = the client reads nothing.
@@ -42,6 +44,29 @@ pub(crate) struct Link {
     closed: bool,
     /// Bytes that have arrived at the client.
     pub(crate) to_client: Vec<u8>,
+}
+
+impl Link {
+    /// Bytes arrive at the client.
+    fn arrive(&mut self, mut count: usize) {
+        self.to_client.extend(self.unsent.drain(..count));
+        while count > 0 {
+            let (left, _) = self.chunks.front_mut().expect("bytes belong to chunks");
+            let taken = count.min(*left);
+            *left -= taken;
+            count -= taken;
+            if *left == 0 {
+                self.chunks.pop_front();
+            }
+        }
+    }
+
+    /// The server forgets the chunks of which nothing has been sent.
+    fn discard(&mut self) {
+        let begun = self.chunks.pop_front().filter(|(left, len)| left < len);
+        self.unsent.truncate(begun.map_or(0, |(left, _)| left));
+        self.chunks = begun.into_iter().collect();
+    }
 }
 
 /// A server of several cores.
@@ -113,6 +138,7 @@ impl Cluster {
             to_server: VecDeque::new(),
             client_ended: false,
             unsent: VecDeque::new(),
+            chunks: VecDeque::new(),
             server_finishing: false,
             drains: true,
             paused: false,
@@ -146,8 +172,7 @@ impl Cluster {
     /// The client reads so many bytes, whether or not its link drains.
     pub(crate) fn take(&mut self, link: usize, bytes: usize) {
         let count = bytes.min(self.links[link].unsent.len());
-        let taken: Vec<u8> = self.links[link].unsent.drain(..count).collect();
-        self.links[link].to_client.extend(taken);
+        self.links[link].arrive(count);
         let (core, conn) = (self.links[link].core, self.links[link].conn);
         self.drive(core, Input::Sent(conn, count), None);
         self.settle();
@@ -314,7 +339,7 @@ impl Cluster {
     fn drain(&mut self, at: usize) {
         let count = self.amount(self.links[at].unsent.len());
         let link = &mut self.links[at];
-        link.to_client.extend(link.unsent.drain(..count));
+        link.arrive(count);
         let (core, conn) = (link.core, link.conn);
         self.drive(core, Input::Sent(conn, count), None);
     }
@@ -349,6 +374,8 @@ impl Cluster {
             Output::Admitted(conn) => self.links[accepted.expect("a connect")].conn = conn,
             Output::Send(conn, chunk) => {
                 if let Some(at) = find(&mut self.links, conn) {
+                    let len = chunk.len();
+                    self.links[at].chunks.push_back((len, len));
                     let unsent = &mut self.links[at].unsent;
                     match chunk {
                         Chunk::Frames(bytes) => unsent.extend(bytes),
@@ -363,6 +390,11 @@ impl Cluster {
             Output::Finish(conn) => {
                 if let Some(at) = find(&mut self.links, conn) {
                     self.links[at].server_finishing = true;
+                }
+            }
+            Output::Discard(conn) => {
+                if let Some(at) = find(&mut self.links, conn) {
+                    self.links[at].discard();
                 }
             }
             Output::Drop(conn) => {
