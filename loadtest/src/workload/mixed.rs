@@ -152,7 +152,9 @@ impl Role for User {
                 // It sees what the update before it made (P-122); others that come later are not there yet.
                 self.key_member.find(data).is_some()
             }
-            Some(Kind::Update(number)) => self.versions.check(number, data),
+            Some(Kind::Update(number)) => {
+                self.versions.check(number, data) && self.key_member.find(data).is_some()
+            }
             Some(Kind::Insert) => record::version_in(data, 1) == Some(1),
             None => false,
         }
