@@ -55,4 +55,8 @@ pub struct BucketFigures {
     pub records: u64,
     /// Indexes as S-80 counts them.
     pub indexes: u64,
+    /// Live queries that were looked at because a change might touch them, once per change.
+    pub live_examined: u64,
+    /// Live queries whose answers have become others.
+    pub live_updated: u64,
 }

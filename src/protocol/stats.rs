@@ -85,7 +85,9 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
     json::string_member(out, "name", stats.name);
     out.extend_from_slice(br#","buckets":"#);
     buckets(out, stats.buckets.iter().map(|(name, _)| *name));
+    out.push(b',');
     per_bucket(out, "records", stats, |figures| figures.records);
+    out.push(b',');
     per_bucket(out, "indexes", stats, |figures| figures.indexes);
     out.extend_from_slice(br#","queries":{"defined":"#);
     number(out, stats.queries);
@@ -93,12 +95,16 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
     number(out, stats.subscriptions);
     out.extend_from_slice(br#"},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":"#);
     number(out, stats.ttl_check_interval_ms);
+    // What the reference does not tell.
+    out.extend_from_slice(br#"},"x":{"#);
+    per_bucket(out, "liveQueriesExamined", stats, |figures| figures.live_examined);
+    out.push(b',');
+    per_bucket(out, "liveQueriesUpdated", stats, |figures| figures.live_updated);
     out.extend_from_slice(b"}}");
 }
 
-/// `,"<what>":{"total":…,"perBucket":{…}}`
+/// `"<what>":{"total":…,"perBucket":{…}}`
 fn per_bucket(out: &mut Vec<u8>, what: &str, stats: &StoreStats<'_>, figure: fn(&BucketFigures) -> u64) {
-    out.push(b',');
     json::string(out, what);
     out.extend_from_slice(br#":{"total":"#);
     number(out, stats.buckets.iter().map(|(_, figures)| figure(figures)).sum());

@@ -129,13 +129,14 @@ impl Shard {
     /// What is counted of the buckets that live here. O(buckets).
     pub fn figures(&self) -> impl Iterator<Item = (BucketId, BucketFigures)> {
         self.buckets.iter().map(|(id, bucket)| {
-            (
-                *id,
-                BucketFigures {
-                    records: bucket.len() as u64,
-                    indexes: bucket.definition().indexes().len() as u64,
-                },
-            )
+            let live = self.live.statistics(*id);
+            let figures = BucketFigures {
+                records: bucket.len() as u64,
+                indexes: bucket.definition().indexes().len() as u64,
+                live_examined: live.examined,
+                live_updated: live.updated,
+            };
+            (*id, figures)
         })
     }
 

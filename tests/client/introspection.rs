@@ -27,7 +27,7 @@ fn nothing_is_told_of_nothing() {
         a → {"id":1,"type":"store.buckets"}
         a ← {"id":1,"type":"result","data":{"count":0,"names":[]}}
         a → {"id":2,"type":"store.stats"}
-        a ← {"id":2,"type":"result","data":{"name":"store-1","buckets":{"count":0,"names":[]},"records":{"total":0,"perBucket":{}},"indexes":{"total":0,"perBucket":{}},"queries":{"defined":0,"activeSubscriptions":0},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":1000}}}
+        a ← {"id":2,"type":"result","data":{"name":"store-1","buckets":{"count":0,"names":[]},"records":{"total":0,"perBucket":{}},"indexes":{"total":0,"perBucket":{}},"queries":{"defined":0,"activeSubscriptions":0},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":1000},"x":"<any>"}}
         "#,
     );
 }
@@ -56,7 +56,7 @@ fn statistics_cover_every_core() {
         b → {"id":5,"type":"rules.subscribe","pattern":"*"}
         b ← {"id":5,"type":"result","data":{"subscriptionId":"sub-3"}}
         b → {"id":6,"type":"store.stats"}
-        b ← {"id":6,"type":"result","data":{"name":"store-1","buckets":{"count":3,"names":["users","a \"quoted\" one","products"]},"records":{"total":3,"perBucket":{"users":2,"a \"quoted\" one":0,"products":1}},"indexes":{"total":0,"perBucket":{"users":0,"a \"quoted\" one":0,"products":0}},"queries":{"defined":2,"activeSubscriptions":2},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":1000}}}
+        b ← {"id":6,"type":"result","data":{"name":"store-1","buckets":{"count":3,"names":["users","a \"quoted\" one","products"]},"records":{"total":3,"perBucket":{"users":2,"a \"quoted\" one":0,"products":1}},"indexes":{"total":0,"perBucket":{"users":0,"a \"quoted\" one":0,"products":0}},"queries":{"defined":2,"activeSubscriptions":2},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":1000},"x":"<any>"}}
         a → {"id":7,"type":"store.unsubscribe","subscriptionId":"sub-1"}
         a ← {"id":7,"type":"result","data":{"unsubscribed":true}}
         a → {"id":8,"type":"store.stats"}
@@ -125,6 +125,32 @@ fn readers_may_ask() {
         a ← {"id":3,"type":"result","data":{"…":0}}
         a → {"id":4,"type":"store.buckets"}
         a ← {"id":4,"type":"result","data":{"count":9,"…":0}}
+        "#,
+    );
+}
+
+// Issue 4: what live queries cost can be seen; those that a change cannot touch cost nothing.
+#[test]
+fn live_queries_are_found_by_what_they_ask_for() {
+    play(
+        setups::open,
+        &["a", "b"],
+        r#"
+        a → {"id":1,"type":"store.subscribe","query":"by-role","params":{"role":"x"}}
+        a ← {"id":1,"type":"result","data":"<any>"}
+        a → {"id":2,"type":"store.subscribe","query":"by-role","params":{"role":"y"}}
+        a ← {"id":2,"type":"result","data":"<any>"}
+        a → {"id":3,"type":"store.subscribe","query":"by-role","params":{"role":"y"}}
+        a ← {"id":3,"type":"result","data":"<any>"}
+        a → {"id":4,"type":"store.subscribe","query":"count-by-age","params":{"age":7}}
+        a ← {"id":4,"type":"result","data":"<any>"}
+        b → {"id":1,"type":"store.insert","bucket":"u","data":{"name":"n","role":"x"}}
+        b ← {"id":1,"type":"result","data":"<any>"}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":"<any>"}
+        b → {"id":2,"type":"store.insert","bucket":"u","data":{"name":"n","role":"z"}}
+        b ← {"id":2,"type":"result","data":"<any>"}
+        b → {"id":3,"type":"store.stats"}
+        b ← {"id":3,"type":"result","data":{"x":{"liveQueriesExamined":{"total":1,"perBucket":{"u":1,"…":0}},"liveQueriesUpdated":{"total":1,"perBucket":{"u":1,"…":0}}},"…":0}}
         "#,
     );
 }

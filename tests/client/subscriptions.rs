@@ -1,6 +1,7 @@
 //! Live queries as a client sees them.
 
 use crate::{play, play_with, setups};
+use noex_server::node::QueryDefinition;
 
 // S-134, S-135, S-140, S-141, S-146, S-149, S-151, P-125, P-126, V-21…V-23, V-26
 #[test]
@@ -193,6 +194,46 @@ fn limits() {
         r#"
         a → {"id":1,"type":"store.subscribe","query":"all-u"}
         a ← {"id":1,"type":"error","code":"RATE_LIMITED","message":"Subscription limit reached (max 0 per connection)"}
+        "#,
+    );
+}
+
+// S-130, S-131, S-133, V-24: a record, whether or not it is there; V-42, S-96: a bucket that is cleared
+#[test]
+fn records_and_cleared_buckets() {
+    let settings = |cores| {
+        let mut settings = setups::open(cores);
+        let one = QueryDefinition::program(|q, params| q.bucket("k").get(params.get("k")));
+        settings.queries.push(("one".to_owned(), one));
+        settings
+    };
+    play(
+        settings,
+        &["a", "c"],
+        r#"
+        a → {"id":1,"type":"store.subscribe","query":"one","params":{"k":"a"}}
+        a ← {"id":1,"type":"result","data":{"subscriptionId":"sub-1","data":null}}
+        a → {"id":2,"type":"store.subscribe","query":"count-k"}
+        a ← {"id":2,"type":"result","data":{"subscriptionId":"sub-2","data":0}}
+        c → {"id":1,"type":"store.insert","bucket":"k","data":{"k":"b"}}
+        c ← {"id":1,"type":"result","data":{"k":"b","…":0}}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-2","data":1}
+        c → {"id":2,"type":"store.insert","bucket":"k","data":{"k":"a"}}
+        c ← {"id":2,"type":"result","data":{"k":"a","…":0}}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":{"k":"a","_version":1,"…":0}}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-2","data":2}
+        c → {"id":3,"type":"store.update","bucket":"k","key":"b","data":{"v":1}}
+        c ← {"id":3,"type":"result","data":{"k":"b","…":0}}
+        c → {"id":4,"type":"store.update","bucket":"k","key":"a","data":{"v":1}}
+        c ← {"id":4,"type":"result","data":{"k":"a","…":0}}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":{"k":"a","_version":2,"…":0}}
+        c → {"id":5,"type":"store.clear","bucket":"k"}
+        c ← {"id":5,"type":"result","data":"<any>"}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":null}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-2","data":0}
+        c → {"id":6,"type":"store.insert","bucket":"k","data":{"k":"c"}}
+        c ← {"id":6,"type":"result","data":{"k":"c","…":0}}
+        a ← {"type":"push","channel":"subscription","subscriptionId":"sub-2","data":1}
         "#,
     );
 }
