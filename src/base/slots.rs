@@ -39,7 +39,13 @@ impl<T> Slots<T> {
 
     /// Takes the value of that name out, unless it has left.
     pub fn remove(&mut self, slot: u32, generation: u32) -> Option<T> {
-        self.is_current(slot, generation).then(|| self.entries.try_remove(slot as usize))?
+        /// Room kept when all tenants have left; more was a crowd.
+        const KEPT: usize = 64;
+        let value = self.is_current(slot, generation).then(|| self.entries.try_remove(slot as usize))?;
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
+            self.entries = Slab::new();
+        }
+        value
     }
 
     /// All values with their names, in slot order.

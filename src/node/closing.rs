@@ -160,6 +160,9 @@ impl Core {
                 out.push(Output::Drop(conn));
             }
         }
+        if self.closing.deadlines.is_empty() {
+            self.closing.deadlines = BinaryHeap::new(); // a crowd of upgrades is over
+        }
         self.beat(now, out);
         self.forget_rate_keys(now, out);
         if let Stop::Grace { until_ms } = self.closing.stop {

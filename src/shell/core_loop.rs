@@ -36,6 +36,13 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
 /// How long mail waits before a full inbox is tried again, milliseconds.
 const RETRY_MS: u64 = 1;
 
+/// Connections that end between two returns of memory to the system, which cost milliseconds: with
+/// a thousand ends a second, one every four.
+const DISMISSED_MANY: usize = 4_096;
+
+/// The same when nobody is left.
+const DISMISSED_FEW: usize = 256;
+
 /// Longest sleep of the timer task, milliseconds; only bounds arithmetic.
 const SLEEP_MS_MAX: u64 = 60_000;
 
@@ -73,6 +80,9 @@ pub(super) struct CoreLoop {
     /// When the node wants a tick, monotonic milliseconds.
     wake_at: Cell<Option<u64>>,
     timer: Signal,
+    open_conns: Cell<usize>,
+    /// Connections that have ended since memory was given back.
+    dismissed: Cell<usize>,
     /// No new connections.
     is_stopping: Cell<bool>,
     /// The core is about to leave its thread.
@@ -123,6 +133,8 @@ impl CoreLoop {
             calls: RefCell::default(),
             wake_at: Cell::new(None),
             timer: Signal::default(),
+            open_conns: Cell::new(0),
+            dismissed: Cell::new(0),
             is_stopping: Cell::new(false),
             is_over: Cell::new(false),
             stopped,
@@ -241,6 +253,7 @@ impl CoreLoop {
         // Answers are coalesced per turn already; waiting for more would only add latency.
         let _ = socket.set_nodelay(true);
         let id = self.drive(Input::Accepted { peer }).expect("the node names every accepted connection");
+        self.open_conns.set(self.open_conns.get() + 1);
         let conn = Rc::new(Conn::new(id, Stream::new(socket)));
         let slot = id.slot as usize;
         let mut conns = self.conns.borrow_mut();
@@ -259,6 +272,21 @@ impl CoreLoop {
     fn dismiss(&self, id: ConnId) {
         self.conns.borrow_mut()[id.slot as usize] = None;
         self.drive(Input::Closed(id));
+        self.give_memory_back();
+    }
+
+    /// After a crowd has left: the allocator keeps its memory for ever otherwise.
+    fn give_memory_back(&self) {
+        self.open_conns.set(self.open_conns.get() - 1);
+        self.dismissed.set(self.dismissed.get() + 1);
+        let is_empty = self.open_conns.get() == 0 && self.dismissed.get() >= DISMISSED_FEW;
+        if is_empty || self.dismissed.get() >= DISMISSED_MANY {
+            self.dismissed.set(0);
+            if is_empty {
+                *self.conns.borrow_mut() = Vec::new();
+            }
+            sys::trim_memory();
+        }
     }
 
     fn stop_accepting(&self, listener: &TcpListener) {
