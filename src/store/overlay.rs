@@ -187,6 +187,12 @@ impl<'a> View<'a> {
         self.bucket.len() - removed + inserted
     }
 
+    /// About how many bytes all records are as an array of JSON. O(1).
+    pub fn size_hint_bytes(self) -> usize {
+        const COMMA_BYTES: usize = 1;
+        self.bucket.text_bytes() + self.bucket.len() * COMMA_BYTES + 2
+    }
+
     /// Whether there are none.
     pub fn is_empty(self) -> bool {
         self.len() == 0

@@ -102,6 +102,11 @@ impl Bucket {
         self.slots.len()
     }
 
+    /// Bytes of all records as JSON. O(1).
+    pub fn text_bytes(&self) -> usize {
+        self.slots.text_bytes()
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0

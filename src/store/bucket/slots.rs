@@ -17,6 +17,8 @@ pub(super) struct Slots {
     /// Free slots, chained by `next`.
     free: SlotNumber,
     appended: u64,
+    /// Of all records' texts.
+    text_bytes: usize,
 }
 
 struct Slot {
@@ -36,13 +38,18 @@ const CHUNK_SLOTS: usize = 1024;
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { chunks: Vec::new(), len: 0, first: NONE, last: NONE, free: NONE, appended: 0 }
+        Self { chunks: Vec::new(), len: 0, first: NONE, last: NONE, free: NONE, appended: 0, text_bytes: 0 }
     }
 }
 
 impl Slots {
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Bytes of all records as JSON.
+    pub(super) fn text_bytes(&self) -> usize {
+        self.text_bytes
     }
 
     /// The record in a slot that is in use.
@@ -58,6 +65,7 @@ impl Slots {
     /// Puts a record at the end of the order.
     pub(super) fn append(&mut self, record: Record) -> SlotNumber {
         self.appended += 1;
+        self.text_bytes += record.text().len();
         let slot = Slot { record: Some(record), sequence: self.appended, previous: self.last, next: NONE };
         let number = self.place(slot);
         match self.last {
@@ -71,7 +79,10 @@ impl Slots {
 
     /// Puts a record in the place of another, which it returns.
     pub(super) fn replace(&mut self, number: SlotNumber, record: Record) -> Record {
-        self.slot_mut(number).record.replace(record).expect("the slot is in use")
+        self.text_bytes += record.text().len();
+        let old = self.slot_mut(number).record.replace(record).expect("the slot is in use");
+        self.text_bytes -= old.text().len();
+        old
     }
 
     /// Takes a record out.
@@ -91,6 +102,7 @@ impl Slots {
             next => self.slot_mut(next).previous = previous,
         }
         self.len -= 1;
+        self.text_bytes -= record.text().len();
         record
     }
 

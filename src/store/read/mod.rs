@@ -73,7 +73,12 @@ impl Question {
             Read::Get(_) | Read::One => {
                 out.extend_from_slice(self.find(view).map_or(&b"null"[..], |record| record.text()));
             }
-            Read::All => write_records(matching(view, filter), out),
+            Read::All => {
+                if filter.is_empty() {
+                    out.reserve(view.size_hint_bytes());
+                }
+                write_records(matching(view, filter), out);
+            }
             Read::Count => {
                 let count = if filter.is_empty() { view.len() } else { matching(view, filter).count() };
                 out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
