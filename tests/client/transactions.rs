@@ -141,7 +141,7 @@ fn failures() {
     }
 }
 
-// S-145, S-182, P-132, V-22: one push per subscription, after the answer
+// S-145, S-182, S-183, P-132, V-22: one push per subscription with the net effect, after the answer
 #[test]
 fn pushes() {
     play(

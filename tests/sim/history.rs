@@ -148,6 +148,7 @@ impl Recorder {
 }
 
 struct Pending {
+    id: usize,
     call: Call,
     operations: Vec<Operation>,
     is_transaction: bool,
@@ -213,7 +214,7 @@ impl Witness {
             format!(r#"{{"id":{id},"type":"store.{verb}",{fields}}}"#)
         };
         self.client.send(cluster, &text);
-        self.pending.push_back(Pending { call, operations, is_transaction });
+        self.pending.push_back(Pending { id, call, operations, is_transaction });
     }
 
     /// Records what has arrived; how many answers.
@@ -225,6 +226,7 @@ impl Witness {
                 continue;
             }
             let pending = self.pending.pop_front().expect("an answer to a request");
+            assert_eq!(message["id"], pending.id, "P-121: answers in the order of the requests");
             let ending =
                 if message["type"] == "result" { Ending::Committed } else { failure(&pending, &message) };
             let actions = match ending {

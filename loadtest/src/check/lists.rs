@@ -106,8 +106,20 @@ fn reads<'h>(
                     Err("a transaction does not find its own append")
                 }
             }
-            Action::Find { list, value, found } => {
-                find(at, transactions, writers, (*list, *value), *found, graph)?;
+            Action::Find { list, value, found: true } => {
+                let writer = writer(transactions, writers, at, (*list, *value))?;
+                graph.add(writer, at, Why::Saw(*list, *value));
+                Ok(())
+            }
+            Action::Find { list, value, found: false } => {
+                // Without an answer, and never seen, it may have failed.
+                let happened = |writer: &usize| {
+                    let is_seen = lists[list].place.contains_key(value);
+                    is_seen || transactions[*writer].ending == Ending::Committed
+                };
+                if let Some(writer) = writers.get(&(*list, *value)).copied().filter(happened) {
+                    graph.add(at, writer, Why::Missed(*list, *value));
+                }
                 Ok(())
             }
             Action::Write { .. } | Action::Read { .. } => Ok(()),
@@ -141,26 +153,6 @@ fn prefix<'h>(
     match list.writers.get(len) {
         Some(next) => graph.add(at, *next, Why::Missed(object, list.values[len])),
         None => list.last_reader = Some(at),
-    }
-    Ok(())
-}
-
-/// The edge of having looked for one value of somebody else.
-fn find(
-    at: usize,
-    transactions: &[Transaction],
-    writers: &Writers,
-    (object, value): (Object, u64),
-    found: bool,
-    graph: &mut Graph,
-) -> Result<(), Violation> {
-    if found {
-        let writer = writer(transactions, writers, at, (object, value))?;
-        graph.add(writer, at, Why::Saw(object, value));
-    } else if let Some(writer) = writers.get(&(object, value))
-        && transactions[*writer].ending != Ending::Failed
-    {
-        graph.add(at, *writer, Why::Missed(object, value));
     }
     Ok(())
 }

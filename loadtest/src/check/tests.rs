@@ -182,6 +182,18 @@ fn an_unanswered_transaction_counts_if_it_was_seen() {
 }
 
 #[test]
+fn an_unanswered_transaction_that_was_never_seen_may_have_failed() {
+    let mut history = History::default();
+    history.call(1, vec![append(X, 1)]);
+    history.call(1, vec![append(X, 2)]);
+    let call = history.call(2, Vec::new());
+    history.answer(call, Ending::Committed, vec![find(X, 1, false), list(X, &[2])]);
+    let call = history.call(2, Vec::new());
+    history.answer(call, Ending::Committed, vec![list(X, &[2]), find(X, 1, false)]);
+    assert!(check(&history).is_ok(), "the first of client 1 failed, the second did not");
+}
+
+#[test]
 fn long_histories_are_judged_without_recursion() {
     let mut history = History::default();
     for value in 0..50_000 {
