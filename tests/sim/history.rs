@@ -201,6 +201,9 @@ impl Witness {
     ) {
         let intents = operations.iter().filter_map(|operation| operation.intent()).collect();
         let call = recorder.history.call(self.number, intents);
+        if operations.iter().any(|operation| matches!(operation, Operation::Fail(_))) {
+            recorder.history.doom(call);
+        }
         let id = recorder.history.transactions().len();
         let text = if is_transaction {
             let list: Vec<String> = operations

@@ -109,6 +109,11 @@ impl History {
         Call(self.transactions.len() - 1)
     }
 
+    /// Notes that a call can only fail, answered or not: it names what does not exist.
+    pub fn doom(&mut self, call: Call) {
+        self.transactions[call.0].ending = Ending::Failed;
+    }
+
     /// Notes the answer to a call. After a success `actions` are all that it did and saw; after a failure
     /// what it saw, beside the writes that were noted with the call and must never be seen.
     pub fn answer(&mut self, call: Call, ending: Ending, actions: Vec<Action>) {
