@@ -15,6 +15,7 @@ mod shop;
 
 mod admin;
 mod auth;
+mod common;
 mod composites;
 mod connection;
 mod embedded;
