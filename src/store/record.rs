@@ -15,7 +15,7 @@ pub type Key = SmallVec<[u8; 40]>;
 ///
 /// One allocation: the complete object as clients see it, metadata at its end and `_expiresAt`
 /// last (S-6); then, per schema
-/// field, where its value begins and ends (8 bytes; zeros if missing); then the [`Tail`].
+/// field, where its value begins and ends (8 bytes; zeros if missing); then the tail, `Tail`.
 #[derive(Clone)]
 pub struct Record(Arc<[u8]>);
 
