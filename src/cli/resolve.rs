@@ -139,14 +139,16 @@ impl Errors {
         self.take(proxies.map_err(|entry| format!("Invalid --trusted-proxies: {}", not_a_network(&entry))))
     }
 
-    fn tuning(&mut self, flags: &Flags, mut tuning: Tuning) -> Tuning {
+    pub(super) fn tuning(&mut self, flags: &Flags, mut tuning: Tuning) -> Tuning {
         for knob in knobs() {
-            self.take(knob.turn(&flags.tuning, &mut tuning));
+            if let Some(number) = self.number(knob.option, (knob.typed)(&flags.tuning), knob.range.clone()) {
+                knob.set(&mut tuning, number);
+            }
         }
         tuning
     }
 
-    fn finish(self) -> Result<(), Failure> {
+    pub(super) fn finish(self) -> Result<(), Failure> {
         let lines: Vec<_> = self.0.into_iter().map(|message| format!("Error: {message}")).collect();
         if lines.is_empty() { Ok(()) } else { Err(Failure { lines }) }
     }

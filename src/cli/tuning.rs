@@ -1,7 +1,6 @@
 //! The finer points (`[tuning]`, and flags of the same names), described once for both.
 
 use super::flags::TuningFlags;
-use super::resolve::must_be;
 use crate::shell::Tuning;
 use std::ops::RangeInclusive;
 
@@ -9,8 +8,8 @@ use std::ops::RangeInclusive;
 pub(super) struct Knob {
     pub(super) key: &'static str,
     pub(super) option: &'static str,
-    typed: fn(&TuningFlags) -> Option<&str>,
-    pub(super) field: fn(&mut Tuning) -> &mut u32,
+    pub(super) typed: fn(&TuningFlags) -> Option<&str>,
+    field: fn(&mut Tuning) -> &mut u32,
     pub(super) range: RangeInclusive<u64>,
 }
 
@@ -58,46 +57,52 @@ pub(super) fn knobs() -> [Knob; 5] {
 }
 
 impl Knob {
-    /// Sets the knob to what was typed, if anything was.
-    ///
-    /// # Errors
-    /// What is wrong with it, as P-193 words it.
-    pub(super) fn turn(&self, flags: &TuningFlags, tuning: &mut Tuning) -> Result<(), String> {
-        let Some(typed) = (self.typed)(flags) else { return Ok(()) };
-        let digits = typed.bytes().all(|byte| byte.is_ascii_digit());
-        let number = typed.parse::<u64>().ok().filter(|number| digits && self.range.contains(number));
-        let number = number.and_then(|number| u32::try_from(number).ok());
-        let wrong = || format!("Invalid {}: {typed} ({})", self.option, must_be(&self.range));
-        *(self.field)(tuning) = number.ok_or_else(wrong)?;
-        Ok(())
+    /// Sets the knob to a number from its range.
+    pub(super) fn set(&self, tuning: &mut Tuning, number: u64) {
+        *(self.field)(tuning) = u32::try_from(number).expect("in range");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::{TuningFlags, knobs};
+    use crate::cli::flags::Flags;
+    use crate::cli::resolve::Errors;
     use crate::shell::Tuning;
+
+    /// The knobs as these flags leave them, and what is wrong with the flags.
+    fn turned(tuning: TuningFlags) -> (Tuning, Vec<String>) {
+        let mut errors = Errors::default();
+        let tuning = errors.tuning(&Flags { tuning, ..Flags::default() }, Tuning::default());
+        (tuning, errors.finish().err().map(|failure| failure.lines).unwrap_or_default())
+    }
 
     #[test]
     fn knobs_turn_what_they_name() {
-        for (knob, expected) in knobs().iter().zip(["16", "17", "18", "19", "20"]) {
-            let typed = Some(expected.to_owned());
-            let flags = TuningFlags {
-                ring_entries: typed.clone(),
-                spin_us: typed.clone(),
-                turn_budget: typed.clone(),
-                send_buffer_bytes: typed.clone(),
-                receive_buffer_bytes: typed,
-            };
-            let mut tuning = Tuning::default();
-            knob.turn(&flags, &mut tuning).unwrap();
-            let mut wanted = Tuning::default();
-            *(knob.field)(&mut wanted) = expected.parse().unwrap();
-            assert_eq!(tuning, wanted, "{}", knob.key);
+        let typed = |number: u32| Some(number.to_string());
+        let (tuning, complaints) = turned(TuningFlags {
+            ring_entries: typed(16),
+            spin_us: typed(17),
+            turn_budget: typed(18),
+            send_buffer_bytes: typed(19),
+            receive_buffer_bytes: typed(20),
+        });
+        let wanted = Tuning {
+            ring_entries: 16,
+            spin_us: 17,
+            turn_budget: 18,
+            send_buffer_bytes: 19,
+            receive_buffer_bytes: 20,
+        };
+        assert_eq!((tuning, complaints), (wanted, Vec::new()));
+        for (knob, number) in knobs().iter().zip(16..) {
+            let mut one = Tuning::default();
+            knob.set(&mut one, number);
+            assert_eq!(u64::from(*(knob.field)(&mut one)), number, "{}", knob.key);
             assert_eq!(knob.option, format!("--{}", knob.key.replace('_', "-")));
         }
         let flags = TuningFlags { turn_budget: Some("0".into()), ..TuningFlags::default() };
-        let complaint = knobs()[2].turn(&flags, &mut Tuning::default()).unwrap_err();
-        assert_eq!(complaint, "Invalid --turn-budget: 0 (must be integer 1-1000000)");
+        let (_, complaints) = turned(flags);
+        assert_eq!(complaints, ["Error: Invalid --turn-budget: 0 (must be integer 1-1000000)"]);
     }
 }

@@ -93,9 +93,8 @@ pub(super) fn heartbeat(mut table: Table<'_>) -> Heartbeat {
 /// Reads `[tuning]`; what is not said keeps its default.
 pub(super) fn tuning(mut table: Table<'_>, tuning: &mut Tuning) {
     for knob in knobs() {
-        let number = table.integer(knob.key, knob.range.clone());
-        if let Some(number) = number {
-            *(knob.field)(tuning) = u32::try_from(number).expect("in range");
+        if let Some(number) = table.integer(knob.key, knob.range.clone()) {
+            knob.set(tuning, number);
         }
     }
     table.finish();
