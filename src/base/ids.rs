@@ -61,6 +61,10 @@ impl fmt::Display for SubscriptionId {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct LiveId(pub u64);
 
+/// Somebody in the embedding program who listens to store events; never reused.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ListenerId(pub u64);
+
 /// A transaction over several cores, named by its coordinator.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct TxnId {

@@ -47,6 +47,11 @@ pub const BULK_RECORDS_MAX: usize = 100_000;
 /// Records that expire in one turn of a core; the rest follows in the next one.
 pub const EXPIRED_RECORDS_MAX: usize = 1_000;
 
+/// Store events of one listener of the embedding program that wait to be taken; one more per core
+/// may come on top. Further ones are dropped and counted (S-205): a listener that is slow costs
+/// memory up to here, and never time. A quarter of a second of a core's writes.
+pub const EVENTS_WAITING_MAX: usize = 65_536;
+
 /// Bytes of all results of one transaction on one core. Ten thousand reads of a large bucket
 /// would otherwise ask for more than there is memory.
 pub const TRANSACTION_RESULT_BYTES_MAX: usize = 64 * 1024 * 1024;

@@ -73,6 +73,7 @@ pub(super) fn resolve(flags: &Flags, file: Layer, cores: usize) -> Result<Config
             buckets: file.buckets,
             queries: file.queries,
             placement: file.placement,
+            expires: true,
             probe: None,
         },
     })

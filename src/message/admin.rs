@@ -31,6 +31,8 @@ pub enum AdminVerb {
     UpdateBucket(Object),
     /// A declarative query is defined (S-225).
     DefineQuery(Object),
+    /// A query is defined that is a function of the embedding program (S-123).
+    RegisterQuery(query::Definition),
     /// A query is removed (S-229).
     UndefineQuery,
 }

@@ -18,6 +18,8 @@ pub enum Survey {
     TopLag,
     /// Whether everything committed so far has been told to all who watch it (S-207).
     Settle,
+    /// To remove what has expired (S-191).
+    Expire,
     /// Nothing: what was sent before the question has arrived when it is answered.
     Flush,
 }
@@ -35,6 +37,8 @@ pub enum Share {
     Connections(Vec<ConnectionFigures>),
     /// Of [`Survey::Settle`]: whether it has.
     Settled(bool),
+    /// Of [`Survey::Expire`]: how many records.
+    Expired(u64),
     /// Of [`Survey::Flush`].
     Flushed,
 }

@@ -1,7 +1,7 @@
 //! Answers on their way back to the client, and subscriptions as they begin and end.
 
-use super::Core;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Output};
+use super::{Core, embedded};
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use crate::message::{Answer, Outcome};
@@ -13,7 +13,7 @@ impl Core {
     /// Takes the answer to the oldest request of a connection that is executing.
     pub(super) fn answer(&mut self, from: CoreId, answer: Answer, out: &mut Outbox) {
         let Some(answer) = self.composite_answer(from, answer, out) else { return };
-        let Some(Answer { conn, outcome }) = self.reply(answer, out) else { return };
+        let Some(Answer { conn, outcome }) = self.reply(from, answer, out) else { return };
         let session = self.session(conn).expect("a session outlives the requests that it sent");
         let pending = session.flight.land();
         let is_open = session.is_open();
@@ -77,6 +77,7 @@ impl Core {
             for conn in self.conns() {
                 self.end_subscriptions_to(conn, query, out);
             }
+            self.end_embedded(query, out);
         }
     }
 
@@ -94,15 +95,24 @@ impl Core {
 
     /// Takes notice that live queries of core `keeper` have ended with their bucket (S-157): their
     /// subscriptions end, their places are free (D-18), no client is told.
-    pub(super) fn end_live(&mut self, keeper: CoreId, live: &[LiveId]) {
+    pub(super) fn end_live(&mut self, keeper: CoreId, live: &[LiveId], out: &mut Outbox) {
         for live in live {
             for subscriber in self.hub.end_query((keeper, *live)) {
                 let conn = subscriber.conn;
-                let session = self.sessions.get_mut(conn.slot, conn.generation);
-                let session = session.expect("subscribers are sessions");
-                session.stale_subscriptions -= u32::from(subscriber.stale.is_some());
-                self.hub.note_ended(conn, subscriber.id);
-                if let Watched::Query { query, .. } = session.end_subscription(subscriber.id).watched {
+                let subscription = match embedded::number(conn) {
+                    Some(number) => {
+                        out.push(Output::Ended(number));
+                        self.embedded.end(number)
+                    }
+                    None => {
+                        let session = self.sessions.get_mut(conn.slot, conn.generation);
+                        let session = session.expect("subscribers are sessions");
+                        session.stale_subscriptions -= u32::from(subscriber.stale.is_some());
+                        self.hub.note_ended(conn, subscriber.id);
+                        session.end_subscription(subscriber.id)
+                    }
+                };
+                if let Watched::Query { query, .. } = subscription.watched {
                     self.hub.count_out(query);
                 }
                 self.shared.counters.release_subscription();

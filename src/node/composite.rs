@@ -252,7 +252,7 @@ impl Core {
             let bucket = composite.plan.leaves().into_iter().find(gone).map_or("", |part| &*part.name);
             composite.end = Some(Fault::bucket_not_defined(bucket));
             composite.subscribers = composite.joining.len() + composite.answering.len();
-            self.end_live(self.id, &[live(number)]);
+            self.end_live(self.id, &[live(number)], out);
             self.after_composite(number, out);
         }
     }

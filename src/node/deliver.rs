@@ -1,8 +1,8 @@
 //! Pushes to subscribers: a private head, a shared body, and a mark instead of a queue
 //! for those who lag.
 
-use super::Core;
 use super::outbox::{Chunk, Outbox, Output};
+use super::{Core, embedded};
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
 use crate::base::limits::PUSH_COPY_BYTES_MAX;
@@ -29,6 +29,10 @@ impl Core {
             let Some((before, subscribers)) = self.hub.update(query, Rc::clone(&body)) else { continue };
             for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
                 let conn = subscriber.conn;
+                if let Some(number) = embedded::number(conn) {
+                    out.push(Output::Result(number, (*body).clone()));
+                    continue;
+                }
                 let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
                 if session.has_expired(now.unix_ms) {
                     expired.push(conn);

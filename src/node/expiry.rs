@@ -12,7 +12,7 @@ const EXPIRY_TICK_MS: u64 = 20;
 impl Core {
     /// Asks for a tick when the next record expires, unless it has been asked for. O(1).
     pub(super) fn expect_expiry(&mut self, now: Now, out: &mut Outbox) {
-        let Some(due) = self.shard.expires_at() else { return };
+        let Some(due) = self.shard.expires_at().filter(|_| self.settings.expires) else { return };
         let at_ms = now.mono_ms.saturating_add(due.saturating_sub(now.unix_ms));
         if self.expiry_at.is_none_or(|known| at_ms < known) {
             self.wake_for_expiry(at_ms, out);

@@ -65,6 +65,7 @@ impl Core {
             Survey::ServerStats => Share::Server(Box::new(self.server_share(now))),
             Survey::Connections => Share::Connections(self.connection_figures(now)),
             Survey::TopLag => Share::Connections(self.lagging_figures(now)),
+            Survey::Expire => Share::Expired(self.shard.expire(now) as u64),
             Survey::Flush => Share::Flushed,
             // Its pushes are behind nothing but mail: when a question sent after them is answered,
             // they are with the connections.
@@ -117,6 +118,11 @@ impl Core {
             }
             Survey::Connections => self.connections(shares.into_iter().filter_map(of_connections)),
             Survey::TopLag => self.top_lag(shares.into_iter().filter_map(of_connections)),
+            Survey::Expire => {
+                let removed =
+                    shares.iter().map(|share| if let Share::Expired(removed) = share { *removed } else { 0 });
+                removed.sum::<u64>().to_string().into_bytes()
+            }
             Survey::Flush => Vec::new(),
             Survey::Queries => {
                 let of_queries = |share| if let Share::Queries(share) = share { Some(share) } else { None };

@@ -32,7 +32,7 @@ pub use crate::message::Mail;
 pub use crate::query::Definition as QueryDefinition;
 pub use crate::resilience::{Heartbeat, RateLimit};
 pub use crate::shard::Census as ShardCensus;
-pub use crate::store::Definition as BucketDefinition;
+pub use crate::store::{Definition as BucketDefinition, Event, EventKind, EventPattern};
 pub use crate::wire::TrustedProxies;
 pub use embedded::{Call, Reply};
 pub use outbox::{Chunk, Outbox, Output};
@@ -40,7 +40,7 @@ pub use settings::{Placement, Settings};
 pub use shared::Shared;
 
 use crate::access::Gate;
-use crate::base::ids::{ConnId, CoreId};
+use crate::base::ids::{ConnId, CoreId, ListenerId};
 use crate::base::json::Parser;
 use crate::base::random::Random;
 use crate::base::slots::Slots;
@@ -49,11 +49,12 @@ use crate::message::{Admin, Change, Leave};
 use crate::resilience::{Released, Wheel};
 use crate::router::{Catalog, Placed};
 use crate::session::{Hub, Session, Watched};
-use crate::shard::{Posts, Shard};
+use crate::shard::{Posts, Shard, Told};
 use crate::wire;
 use closing::Closing;
 use composite::Composites;
 use coordinate::Coordinators;
+use embedded::Embedded;
 use gather::Gatherings;
 use registrar::Registrar;
 use std::collections::VecDeque;
@@ -62,10 +63,6 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 /// What can happen to a core.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "made and taken apart at once; mail is not worth an allocation"
-)]
 pub enum Input<'a> {
     /// A client has connected.
     Accepted {
@@ -83,6 +80,10 @@ pub enum Input<'a> {
     Posted(CoreId, Mail),
     /// A request of the embedding program. The number comes back with the [`Output::Reply`].
     Call(u32, Call<'a>),
+    /// Somebody in the embedding program listens from now on (S-206). Every core is told.
+    Listen(ListenerId, EventPattern),
+    /// And no more.
+    Unlisten(ListenerId),
     /// Time has passed.
     Tick,
     /// Stop serving; clients get this long to leave on their own, milliseconds (P-170).
@@ -117,6 +118,7 @@ struct Core {
     composites: Composites,
     gatherings: Gatherings,
     registrar: Registrar,
+    embedded: Embedded,
     /// When a tick was asked for because a record expires, monotonic milliseconds.
     expiry_at: Option<u64>,
     closing: Closing,
@@ -193,6 +195,7 @@ impl Node {
             composites: Composites::new(random.next_u64()),
             gatherings: Gatherings::default(),
             registrar: Registrar::default(),
+            embedded: Embedded::default(),
             expiry_at: None,
             closing: Closing::default(),
             wheel,
@@ -216,6 +219,8 @@ impl Node {
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
             Input::Call(number, call) => self.call(number, call, out),
+            Input::Listen(listener, pattern) => self.core.shard.listen(listener, pattern),
+            Input::Unlisten(listener) => self.core.shard.unlisten(listener),
             Input::Tick => {
                 self.core.tick(now, out);
                 self.core.expire(now, out);
@@ -291,7 +296,7 @@ impl Core {
             Mail::Event { patterns, body } => self.event(&patterns, body, now, out),
             Mail::Vote(vote) => self.vote(vote, out),
             Mail::Ended(live) => {
-                self.end_live(from, &live);
+                self.end_live(from, &live, out);
                 self.end_composites(from, &live, out);
             }
             Mail::Admin(Admin::Alter(alteration)) => self.shard.alter(alteration, &mut posts),
@@ -307,6 +312,12 @@ impl Core {
         let mut posts = std::mem::take(&mut self.posts);
         self.shard.publish(&mut posts);
         self.post_all(posts, out);
+        for told in self.shard.told() {
+            out.push(match told {
+                Told::Event(listener, event) => Output::Event(listener, event),
+                Told::Missed(listener, count) => Output::Missed(listener, count),
+            });
+        }
     }
 
     /// Sends what the shard had to say, in the buffer that every call into it uses.

@@ -1,9 +1,10 @@
 //! What a core wants from the world, in order.
 
 use super::embedded::Reply;
-use crate::base::bytes::LocalBody;
-use crate::base::ids::{ConnId, CoreId};
+use crate::base::bytes::{Body, LocalBody};
+use crate::base::ids::{ConnId, CoreId, ListenerId};
 use crate::message::Mail;
+use crate::store::Event;
 use std::rc::Rc;
 
 /// One effect.
@@ -31,6 +32,15 @@ pub enum Output {
     WakeAt(u64),
     /// The answer to the embedding program's request of that number.
     Reply(u32, Reply),
+    /// The result of the embedding program's subscription of that number. Only the latest counts.
+    Result(u32, Body),
+    /// That subscription has ended with its bucket or query (S-157).
+    Ended(u32),
+    /// A store event, for a listener of the embedding program. Whoever carries it out does not wait
+    /// for the listener.
+    Event(ListenerId, Event),
+    /// So many events more for that listener, at once, than it could have waiting.
+    Missed(ListenerId, u64),
     /// For the log: the connection has met a fault of ours, described here, and is being closed.
     Fault(ConnId, String),
     /// After a shutdown: the last connection is gone.

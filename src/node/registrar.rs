@@ -220,6 +220,7 @@ impl Core {
                 })
             }
             AdminVerb::DefineQuery(config) => self.check_define_query(name, config),
+            AdminVerb::RegisterQuery(definition) => self.check_query(name, definition.clone()),
             AdminVerb::UndefineQuery => {
                 let (query, _) = self.catalog.query(name).ok_or_else(|| Fault::query_not_defined(name))?;
                 Ok(Checked { done: "undefined", alter: None, change: Change::NoQuery(query) })
@@ -253,10 +254,19 @@ impl Core {
         {
             return Err(Fault::bucket_not_defined(&bucket));
         }
-        if self.catalog.query(name).is_some() {
-            return Err(Fault::new(Code::AlreadyExists, format!("Query \"{name}\" is already defined")));
-        }
-        let definition = query::Definition::parse(name, config)?;
+        self.check_query_name(name)?;
+        self.check_query(name, query::Definition::parse(name, config)?)
+    }
+
+    /// S-124.
+    fn check_query_name(&self, name: &str) -> Result<(), Fault> {
+        let is_free = self.catalog.query(name).is_none();
+        let taken = || Fault::new(Code::AlreadyExists, format!("Query \"{name}\" is already defined"));
+        is_free.then_some(()).ok_or_else(taken)
+    }
+
+    fn check_query(&self, name: &str, definition: query::Definition) -> Result<Checked, Fault> {
+        self.check_query_name(name)?;
         if self.catalog.queries().len() >= QUERIES_MAX {
             return Err(Fault::new(Code::RateLimited, format!("Query limit reached (max {QUERIES_MAX})")));
         }

@@ -233,7 +233,7 @@ impl Core {
     }
 
     /// Takes a place for a subscription that is about to be made (P-120).
-    fn reserve(&self, due: Due) -> Result<(), Fault> {
+    pub(super) fn reserve(&self, due: Due) -> Result<(), Fault> {
         let is_free = due != Due::Subscription
             || self.shared.counters.reserve_subscription(self.settings.limits.subscriptions_total_max);
         if is_free { Ok(()) } else { Err(self.too_many_subscriptions()) }

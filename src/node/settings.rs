@@ -29,6 +29,9 @@ pub struct Settings {
     pub rules: bool,
     /// Token authentication; `None` = everybody may do everything.
     pub auth: Option<access::Settings>,
+    /// Whether records of buckets with a `ttl` go by themselves (S-189); otherwise they go when the
+    /// embedding program says so (S-191).
+    pub expires: bool,
     /// Buckets that exist from the start, in order.
     pub buckets: Vec<store::Definition>,
     /// Queries that exist from the start, in order.
@@ -62,6 +65,7 @@ impl Default for Settings {
             expose_error_details: true,
             rules: true,
             auth: None,
+            expires: true,
             buckets: Vec::new(),
             queries: Vec::new(),
             placement: Placement::default(),

@@ -73,7 +73,7 @@ impl Core {
             buckets: buckets.collect(),
             queries: self.catalog.queries().len() as u64,
             subscriptions,
-            ttl_check_interval_ms: TTL_CHECK_INTERVAL_MS,
+            ttl_check_interval_ms: if self.settings.expires { TTL_CHECK_INTERVAL_MS } else { 0 },
         };
         protocol::store_stats(&mut out, &stats);
         out

@@ -13,7 +13,7 @@ pub struct StoreStats<'a> {
     pub queries: u64,
     /// Active subscriptions to them.
     pub subscriptions: u64,
-    /// Milliseconds between two expiry checks.
+    /// Milliseconds between two expiry checks; 0 = there are none.
     pub ttl_check_interval_ms: u64,
 }
 
@@ -93,7 +93,9 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
     number(out, stats.queries);
     out.extend_from_slice(br#","activeSubscriptions":"#);
     number(out, stats.subscriptions);
-    out.extend_from_slice(br#"},"persistence":{"enabled":false},"ttl":{"enabled":true,"checkIntervalMs":"#);
+    out.extend_from_slice(br#"},"persistence":{"enabled":false},"ttl":{"enabled":"#);
+    out.extend_from_slice(if stats.ttl_check_interval_ms > 0 { b"true" } else { b"false" });
+    out.extend_from_slice(br#","checkIntervalMs":"#);
     number(out, stats.ttl_check_interval_ms);
     // What the reference does not tell.
     out.extend_from_slice(br#"},"x":{"#);

@@ -49,6 +49,7 @@ impl Shard {
     fn drop_bucket(&mut self, id: BucketId, out: &mut Posts) {
         self.publish_bucket(id, out);
         let bucket = self.buckets.remove(&id).expect("the registrar knows what exists");
+        self.listeners.drop_bucket(id);
         self.dropped.insert(id, bucket.definition().name().into());
         let mut ended: BTreeMap<CoreId, Vec<LiveId>> = BTreeMap::new();
         for (live, core) in self.live.end_bucket(id) {

@@ -21,11 +21,16 @@ impl Shard {
         for (id, mut writes) in changes {
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
             bucket.evict(&mut writes); // S-193: after every check, in the same change set
-            let changes = writes.into_iter().map(|write| bucket.apply(write));
-            if self.live.watches(id) {
-                self.untold.entry(id).or_default().extend(changes);
-            } else {
-                changes.for_each(drop);
+            let hears = self.listeners.hear(id);
+            let mut untold = self.live.watches(id).then(|| self.untold.entry(id).or_default());
+            for write in writes {
+                let change = bucket.apply(write);
+                if hears {
+                    self.listeners.changed(id, bucket.definition(), &change);
+                }
+                if let Some(untold) = &mut untold {
+                    untold.push(change);
+                }
             }
             self.note_expiry(id);
         }
@@ -37,6 +42,7 @@ impl Shard {
         if self.live.watches(id) && !bucket.is_empty() {
             self.untold.entry(id).or_default().extend(bucket.removals());
         }
+        self.listeners.clear(id, bucket);
         bucket.clear();
     }
 

@@ -6,6 +6,7 @@
 mod admin;
 mod commit;
 mod data;
+mod events;
 mod expiry;
 mod rules;
 mod transaction;
@@ -21,6 +22,8 @@ use crate::reactive::LiveQueries;
 use crate::rules::Engine;
 use crate::store::{Bucket, Change, Definition, View};
 use crate::txn::Locks;
+use events::Listeners;
+pub use events::Told;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use transaction::Prepared;
@@ -43,6 +46,7 @@ pub struct Shard {
     redefining: Option<BucketId>,
     /// When a record may expire at the earliest, milliseconds since the Unix epoch.
     expires_at: Option<u64>,
+    listeners: Listeners,
     /// Only on the core of facts and events.
     engine: Option<Engine>,
     locks: Locks,
@@ -83,6 +87,7 @@ impl Shard {
             dropped: BTreeMap::new(),
             redefining: None,
             expires_at: None,
+            listeners: Listeners::default(),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::new(random.next_u64()),
             prepared: BTreeMap::new(),
@@ -94,6 +99,7 @@ impl Shard {
     /// Defines a bucket that is to live here.
     pub fn define(&mut self, id: BucketId, definition: Definition) {
         let seed = self.random.next_u64();
+        self.listeners.define(id, definition.name());
         self.buckets.insert(id, Bucket::new(definition, seed));
     }
 

@@ -7,15 +7,15 @@
 use super::clock::Clock;
 use super::conn::{self, Conn};
 use super::mesh::{Inbox, Mailbox, Outgoing, Parcel};
+use super::program::Program;
 use super::signal::Signal;
 use super::stream::Stream;
 use super::sys;
 use super::tuning::Tuning;
 use crate::base::ids::{ConnId, CoreId};
-use crate::node::{Call, Chunk, Input, Node, Outbox, Output, Reply};
+use crate::node::{Chunk, Input, Node, Outbox, Output};
 use crossbeam_channel::Sender;
 use monoio::net::{TcpListener, TcpStream};
-use slab::Slab;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -75,8 +75,7 @@ pub(super) struct CoreLoop {
     scratch: RefCell<Box<[u8]>>,
     /// Readable at any time: awaiting it lets everything else on the ring have its turn.
     always_ready: TcpStream,
-    /// Where answers to the embedding program go, by number.
-    calls: RefCell<Slab<Sender<Reply>>>,
+    program: Program,
     /// When the node wants a tick, monotonic milliseconds.
     wake_at: Cell<Option<u64>>,
     timer: Signal,
@@ -106,6 +105,7 @@ pub(super) async fn run(start: Start) {
     // The runtime is not dropped (see `runtime`), and what its tasks own would be neither: each
     // ends by itself, and the last turn of the ring closes the descriptors.
     core.stop_accepting(&listener);
+    core.program.end();
     drop((inbox, listener));
     accepting.await;
     core.is_over.set(true);
@@ -130,7 +130,7 @@ impl CoreLoop {
             clock,
             scratch: RefCell::new(vec![0; SCRATCH_BYTES].into()),
             always_ready: event_stream(1)?,
-            calls: RefCell::default(),
+            program: Program::default(),
             wake_at: Cell::new(None),
             timer: Signal::default(),
             open_conns: Cell::new(0),
@@ -225,11 +225,11 @@ impl CoreLoop {
                     self.timer.raise();
                 }
             }
-            Output::Reply(number, reply) => {
-                let answer = self.calls.borrow_mut().remove(number as usize);
-                // Nobody listens any more if the program's thread is gone.
-                let _ = answer.send(reply);
-            }
+            Output::Reply(number, reply) => self.program.reply(number, reply),
+            Output::Result(number, body) => self.program.result(number, body),
+            Output::Ended(number) => self.program.ended(number),
+            Output::Event(listener, event) => self.program.event(listener, event),
+            Output::Missed(listener, count) => self.program.missed(listener, count),
             Output::Fault(conn, cause) => {
                 tracing::error!(core = %self.id, ?conn, cause, "a fault of the server: closing the connection");
             }
@@ -294,20 +294,6 @@ impl CoreLoop {
         sys::shutdown(listener, libc::SHUT_RDWR);
     }
 
-    /// A request of the embedding program.
-    fn call(&self, request: Option<Vec<u8>>, answer: Sender<Reply>) {
-        let number = {
-            let mut calls = self.calls.borrow_mut();
-            let entry = calls.vacant_entry();
-            let number = u32::try_from(entry.key()).expect("fewer than 2^32 calls at once");
-            entry.insert(answer);
-            number
-        };
-        let mut request = request;
-        let call = request.as_deref_mut().map_or(Call::Settle, Call::Request);
-        self.drive(Input::Call(number, call));
-    }
-
     async fn read_mail(&self, inbox: &Inbox, listener: &TcpListener) {
         // Counts over sleeps: a sender that is just as fast would never let this task sleep.
         let mut handled = 0;
@@ -315,7 +301,9 @@ impl CoreLoop {
             while let Some(parcel) = inbox.next() {
                 match parcel {
                     Parcel::Mail(from, mail) => drop(self.drive(Input::Posted(from, mail))),
-                    Parcel::Call(request, answer) => self.call(request, answer),
+                    Parcel::Ask(ask) => self.program.ask(ask, |input| {
+                        self.drive(input);
+                    }),
                     Parcel::Shutdown(grace_period_ms) => {
                         self.stop_accepting(listener);
                         self.drive(Input::Shutdown(grace_period_ms));

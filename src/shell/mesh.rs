@@ -7,10 +7,11 @@
 //! The wake-up is an eventfd, whose readability the runtime waits for. monoio's own
 //! cross-thread wakers (feature `sync`) starve while a task is always ready.
 
+use super::program::Ask;
 use super::sys;
 use crate::base::ids::CoreId;
 use crate::base::limits::INBOX_MESSAGES_MAX;
-use crate::node::{Mail, Reply};
+use crate::node::Mail;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use monoio::net::TcpStream;
 use std::cell::{Cell, RefCell};
@@ -24,8 +25,8 @@ use std::sync::atomic::{AtomicBool, Ordering, fence};
 pub(super) enum Parcel {
     /// From another core.
     Mail(CoreId, Mail),
-    /// From the embedding program: a request, or `None` to settle; and where the answer goes.
-    Call(Option<Vec<u8>>, Sender<Reply>),
+    /// From the embedding program.
+    Ask(Ask),
     /// From the server: stop serving, with this grace period in milliseconds.
     Shutdown(u64),
     /// From the server: everybody has stopped; leave the thread.
@@ -33,12 +34,13 @@ pub(super) enum Parcel {
 }
 
 /// The sending side of one core's inbox; shared by everybody.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) struct Address {
     queue: Sender<Parcel>,
     bell: Arc<Bell>,
 }
 
+#[derive(Debug)]
 struct Bell {
     armed: AtomicBool,
     event: OwnedFd,

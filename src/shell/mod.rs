@@ -9,13 +9,16 @@ mod conn;
 mod core_loop;
 mod listener;
 mod mesh;
+mod program;
 mod runtime;
 mod server;
 mod signal;
 mod stream;
 mod sys;
 mod tuning;
+mod watch;
 
 pub use server::{Options, Server};
 pub use sys::{available_cores, block_signals, raise_descriptor_limit, wait_for_signal};
 pub use tuning::Tuning;
+pub use watch::{Events, Results};

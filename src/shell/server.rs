@@ -3,17 +3,20 @@
 use super::clock::Clock;
 use super::core_loop::{self, Start};
 use super::mesh::{Address, Mailbox, Outgoing, Parcel, mesh};
+use super::program::{Ask, Listener};
 use super::tuning::Tuning;
+use super::watch::{Events, Results};
 use super::{listener, runtime, sys};
 use crate::base::fault::{Code, Fault};
-use crate::base::ids::CoreId;
-use crate::node::{Node, Reply, Settings, Shared};
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crate::base::ids::{CoreId, ListenerId};
+use crate::node::{EventPattern, Node, QueryDefinition, Settings, Shared};
+use crossbeam_channel::{Receiver, RecvError, Sender, bounded, unbounded};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 /// How a server runs on its machine.
@@ -34,6 +37,8 @@ pub struct Server {
     address: SocketAddr,
     cores: Vec<Address>,
     stopped: Receiver<CoreId>,
+    /// Numbers those who listen to events.
+    listeners: AtomicU64,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -59,7 +64,8 @@ impl Server {
             started: started_sender,
             stopped: stopped_sender,
         };
-        let mut server = Self { address, cores, stopped, threads: Vec::with_capacity(listeners.len()) };
+        let threads = Vec::with_capacity(listeners.len());
+        let mut server = Self { address, cores, stopped, listeners: AtomicU64::new(0), threads };
         let places = listeners.into_iter().zip(mailboxes);
         let mut outcome = server.spawn(&blueprint, options.pin_cores, places);
         drop(blueprint);
@@ -115,8 +121,67 @@ impl Server {
     /// # Errors
     /// Those of the operation, as a client would see them (S-209).
     pub fn request(&self, request: &str) -> Result<String, Fault> {
-        let data = self.call(Some(request.as_bytes().to_vec()))?;
+        let data = self.ask(|answer| Ask::Request(request.as_bytes().to_vec(), answer))??;
         Ok(String::from_utf8(data).expect("JSON is UTF-8"))
+    }
+
+    /// Subscribes to a query, past authentication (S-134, S-208). `request` is a `store.subscribe`
+    /// as on the wire, `id` included. Waits for the first result, which is there then.
+    ///
+    /// # Errors
+    /// Those of the operation, as a client would see them.
+    pub fn subscribe(&self, request: &str) -> Result<Results, Fault> {
+        let (number, results) = self.ask(|answer| Ask::Subscribe(request.as_bytes().to_vec(), answer))??;
+        Ok(Results::new(number, self.cores[0].clone(), results))
+    }
+
+    /// Listens to the store events whose topic matches the pattern: to every change that is
+    /// committed after this has returned (S-204…S-206). `bucket.orders.inserted`,
+    /// `bucket.*.deleted`, `*`.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn events(&self, pattern: &str) -> Result<Events, Fault> {
+        let (queue, events) = unbounded(); // bounded where events are put in
+        let missed = Arc::new(AtomicU64::new(0));
+        let id = ListenerId(self.listeners.fetch_add(1, Ordering::Relaxed));
+        let listener =
+            Listener { id, pattern: EventPattern::new(pattern), queue, missed: Arc::clone(&missed) };
+        let (heard, hears) = bounded(self.cores.len());
+        for core in &self.cores {
+            core.send(Parcel::Ask(Ask::Listen(listener.clone(), heard.clone())));
+        }
+        drop((heard, listener));
+        let events = Events::new(id, self.cores.clone(), events, missed);
+        for _ in &self.cores {
+            hears.recv().map_err(over)?;
+        }
+        Ok(events)
+    }
+
+    /// Defines a query that is a function of this program: it builds a plan from a subscriber's
+    /// parameters (S-123, S-125, K-3). Clients may be connected.
+    ///
+    /// # Errors
+    /// `ALREADY_EXISTS` (S-124), `RATE_LIMITED` if there are too many.
+    pub fn define_query(&self, name: &str, query: QueryDefinition) -> Result<(), Fault> {
+        self.ask(|answer| Ask::DefineQuery(name.into(), query, answer))?.map(drop)
+    }
+
+    /// Removes the records that have expired and says how many they were, also if
+    /// [`Settings::expires`] is off (S-191). What an undecided transaction relies on stays.
+    ///
+    /// # Errors
+    /// If the server has stopped.
+    pub fn expire(&self) -> Result<u64, Fault> {
+        let mut removed = 0;
+        loop {
+            let count = String::from_utf8(self.ask(Ask::Expire)??).expect("digits");
+            match count.parse::<u64>().expect("a count") {
+                0 => return Ok(removed),
+                count => removed += count,
+            }
+        }
     }
 
     /// Returns when every change committed before the call has been told to all who watch it:
@@ -125,15 +190,15 @@ impl Server {
     /// # Errors
     /// If the server has stopped.
     pub fn settle(&self) -> Result<(), Fault> {
-        while self.call(None)? != b"true" {}
+        while self.ask(Ask::Settle)?? != b"true" {}
         Ok(())
     }
 
-    fn call(&self, request: Option<Vec<u8>>) -> Reply {
+    /// Asks the first core, and waits for the answer.
+    fn ask<A>(&self, ask: impl FnOnce(Sender<A>) -> Ask) -> Result<A, Fault> {
         let (answer, answered) = bounded(1);
-        self.cores[0].send(Parcel::Call(request, answer));
-        let over = |_| Err(Fault::new(Code::InternalError, "The server has stopped"));
-        answered.recv().unwrap_or_else(over)
+        self.cores[0].send(Parcel::Ask(ask(answer)));
+        answered.recv().map_err(over)
     }
 
     /// Stops the server (P-170): no new connections; clients are told and get the grace period
@@ -162,6 +227,10 @@ impl Server {
             let _ = thread.join();
         }
     }
+}
+
+fn over(_: RecvError) -> Fault {
+    Fault::new(Code::InternalError, "The server has stopped")
 }
 
 /// What all cores are made from.

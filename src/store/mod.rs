@@ -8,6 +8,7 @@ mod bucket;
 mod change;
 mod column;
 mod definition;
+mod event;
 mod filter;
 mod format;
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod validate;
 pub use bucket::Bucket;
 pub use change::Change;
 pub use definition::{Definition, Field, FieldType, Generated};
+pub use event::{Event, EventKind, EventPattern};
 pub use filter::{Filter, Invalid, Matcher, Parameters, Term, Test, Values};
 pub use overlay::{Delta, View, Write, Writes};
 pub use prepare::{Stamp, insert, update};

@@ -2,6 +2,7 @@
 
 use crate::cluster::{Cluster, Schedule};
 use crate::{CORES, assert_nothing_left, play_with, setups};
+use noex_server::node::{Call, QueryDefinition};
 
 /// What the program is answered: `data`, or the error as `CODE message`.
 fn call(cluster: &mut Cluster, request: Option<&str>) -> String {
@@ -99,4 +100,94 @@ fn settling_waits_for_pushes() {
             assert_nothing_left(&cluster);
         }
     }
+}
+
+/// Subscribes under a number; the reply, if it is an error.
+fn subscribe(cluster: &mut Cluster, number: u32, query: &str) -> Option<String> {
+    let mut request = format!(r#"{{"id":1,"type":"store.subscribe","query":"{query}"}}"#).into_bytes();
+    cluster.call_as(0, number, Call::Subscribe(&mut request));
+    cluster.settle();
+    cluster.replies.pop().expect("a reply").err().map(|fault| fault.message)
+}
+
+fn results(cluster: &mut Cluster) -> Vec<(u32, Option<String>)> {
+    std::mem::take(&mut cluster.results)
+}
+
+// S-208, S-125, S-124, S-120: it subscribes, to queries of its own too, and counts as a subscriber
+#[test]
+fn the_program_subscribes() {
+    play_with(setups::guarded, &["a"], |stage| {
+        let cluster = &mut stage.cluster;
+        let both = QueryDefinition::program(|q, _| {
+            q.array([q.bucket("k").count(), q.bucket("n").count(), q.bucket("b").count()])
+        });
+        for expected in [None, Some("Query \"both\" is already defined")] {
+            cluster.call_as(0, 0, Call::DefineQuery("both", both.clone()));
+            cluster.settle();
+            let reply = cluster.replies.pop().expect("a reply");
+            assert_eq!(reply.err().map(|fault| fault.message).as_deref(), expected);
+        }
+        assert_eq!(subscribe(cluster, 1, "count-k"), None);
+        assert_eq!(subscribe(cluster, 2, "both"), None);
+        assert_eq!(subscribe(cluster, 3, "both"), None);
+        assert_eq!(subscribe(cluster, 4, "nothing").as_deref(), Some("Query \"nothing\" is not defined"));
+        assert_eq!(subscribe(cluster, 4, "lost").as_deref(), Some("Bucket \"nowhere\" is not defined"));
+        let text = |text: &str| Some(text.to_owned());
+        let first = [(1, text("0")), (2, text("[0,0,0]")), (3, text("[0,0,0]"))];
+        assert_eq!(results(cluster), first);
+        let stats = call(cluster, Some(r#"{"id":1,"type":"store.stats"}"#));
+        assert!(stats.contains(r#""activeSubscriptions":3"#), "{stats}");
+        assert!(cluster.census().iter().all(|census| census.active_subscriptions == 3));
+
+        cluster.call_as(0, 3, Call::Unsubscribe);
+        call(cluster, Some(r#"{"id":1,"type":"store.insert","bucket":"k","data":{"k":"x"}}"#));
+        let mut later = results(cluster);
+        later.sort();
+        assert_eq!(later, [(1, text("1")), (2, text("[1,0,0]"))]);
+
+        // S-157: with the bucket all end that read it, with the query all of the query
+        assert_eq!(subscribe(cluster, 5, "all-u"), None);
+        assert_eq!(subscribe(cluster, 6, "both"), None);
+        results(cluster);
+        call(cluster, Some(r#"{"id":1,"type":"store.undefineQuery","name":"both"}"#));
+        assert_eq!(results(cluster), [(2, None), (6, None)]);
+        call(cluster, Some(r#"{"id":1,"type":"store.dropBucket","name":"k"}"#));
+        assert_eq!(results(cluster), [(1, None)]);
+        for number in [1, 2, 5, 6] {
+            cluster.call_as(0, number, Call::Unsubscribe);
+        }
+        cluster.settle();
+        assert_nothing_left_of_program(cluster);
+    });
+}
+
+fn assert_nothing_left_of_program(cluster: &Cluster) {
+    for census in cluster.census() {
+        assert_eq!((census.has_subscribers, census.active_subscriptions), (false, 0));
+    }
+}
+
+// S-120, S-154: the program's subscriptions take places like all others, and only queries have some
+#[test]
+fn the_program_is_limited_too() {
+    let settings = |cores| setups::limited(cores, |limits| limits.subscriptions_total_max = 1);
+    play_with(settings, &[], |stage| {
+        let cluster = &mut stage.cluster;
+        assert_eq!(subscribe(cluster, 1, "count-k"), None);
+        let full = "Global subscription limit reached (max 1)";
+        assert_eq!(subscribe(cluster, 2, "count-k").as_deref(), Some(full));
+        cluster.call_as(0, 1, Call::Unsubscribe);
+        assert_eq!(subscribe(cluster, 2, "lost").as_deref(), Some("Bucket \"nowhere\" is not defined"));
+        assert_eq!(subscribe(cluster, 2, "count-k"), None);
+        cluster.call_as(0, 2, Call::Unsubscribe);
+        for request in
+            [r#"{"id":1,"type":"rules.subscribe","pattern":"*"}"#, r#"{"id":1,"type":"store.stats"}"#]
+        {
+            cluster.call_as(0, 3, Call::Subscribe(&mut request.as_bytes().to_vec()));
+            cluster.settle();
+            let reply = cluster.replies.pop().expect("a reply");
+            assert_eq!(reply.unwrap_err().message, "Only queries can be subscribed to");
+        }
+    });
 }

@@ -20,6 +20,7 @@ mod composites;
 mod connection;
 mod embedded;
 mod envelope;
+mod events;
 mod expiry;
 mod heartbeat;
 mod http;

@@ -8,6 +8,7 @@ mod bad_input;
 mod client;
 mod crowd;
 mod driver;
+mod embedding;
 mod life;
 mod operator;
 mod program;

@@ -2,9 +2,12 @@
 //! clients are queues that the schedule empties in its own order, time is a number.
 
 use crate::random::Seeded;
-use noex_server::base::ids::{ConnId, CoreId};
+use noex_server::base::ids::{ConnId, CoreId, ListenerId};
 use noex_server::base::time::Now;
-use noex_server::node::{Call, Census, Chunk, Input, Mail, Node, Outbox, Output, Reply, Settings, Shared};
+use noex_server::node::{
+    Call, Census, Chunk, Event as StoreEvent, EventPattern, Input, Mail, Node, Outbox, Output, Reply,
+    Settings, Shared,
+};
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::IpAddr;
@@ -80,6 +83,12 @@ pub(crate) struct Cluster {
     pub(crate) links: Vec<Link>,
     /// Answers to the embedding program, as they came.
     pub(crate) replies: Vec<Reply>,
+    /// Results of the embedding program's subscriptions by number; `None` = it has ended.
+    pub(crate) results: Vec<(u32, Option<String>)>,
+    /// What its listeners were told, in order.
+    pub(crate) events: Vec<(ListenerId, StoreEvent)>,
+    /// Events that its listeners were told to have missed.
+    pub(crate) missed: u64,
     /// Faults of the server that have come to light.
     pub(crate) faults: Vec<String>,
     pub(crate) now: Now,
@@ -116,6 +125,9 @@ impl Cluster {
             stopped: vec![false; count],
             links: Vec::new(),
             replies: Vec::new(),
+            results: Vec::new(),
+            events: Vec::new(),
+            missed: 0,
             faults: Vec::new(),
             now: Now { unix_ms: START_UNIX_MS, mono_ms: 0 },
             schedule,
@@ -193,7 +205,24 @@ impl Cluster {
     pub(crate) fn call(&mut self, core: usize, request: Option<&str>) {
         let mut text = request.map(|request| request.as_bytes().to_vec());
         let call = text.as_deref_mut().map_or(Call::Settle, Call::Request);
-        self.drive(core, Input::Call(0, call), None);
+        self.call_as(core, 0, call);
+    }
+
+    /// The same for anything that it can ask for, under a number.
+    pub(crate) fn call_as(&mut self, core: usize, number: u32, call: Call<'_>) {
+        self.drive(core, Input::Call(number, call), None);
+    }
+
+    /// The embedding program listens to store events, or no more.
+    pub(crate) fn listen(&mut self, number: u64, pattern: Option<&str>) {
+        let listener = ListenerId(number);
+        for core in 0..self.nodes.len() {
+            let input = match pattern {
+                Some(pattern) => Input::Listen(listener, EventPattern::new(pattern)),
+                None => Input::Unlisten(listener),
+            };
+            self.drive(core, input, None);
+        }
     }
 
     pub(crate) fn shutdown(&mut self, grace_period_ms: u64) {
@@ -415,6 +444,13 @@ impl Cluster {
                 self.wake_at[core] = Some(earlier);
             }
             Output::Reply(_, reply) => self.replies.push(reply),
+            Output::Result(number, body) => {
+                let text = String::from_utf8(body.json().to_vec()).expect("JSON");
+                self.results.push((number, Some(text)));
+            }
+            Output::Ended(number) => self.results.push((number, None)),
+            Output::Event(listener, event) => self.events.push((listener, event)),
+            Output::Missed(_, count) => self.missed += count,
             Output::Fault(_, cause) => self.faults.push(cause),
             Output::Stopped => self.stopped[core] = true,
         }

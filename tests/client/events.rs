@@ -1,0 +1,188 @@
+//! What happens to records, as programs that embed the server are told (02 §10.4).
+
+use crate::{Cluster, play_with, prompt, setups};
+use noex_server::base::ids::ListenerId;
+use noex_server::base::limits::EVENTS_WAITING_MAX;
+use noex_server::node::{Call, EventKind, Settings};
+
+/// What a listener has been told since the last time, as topic and key.
+fn told(cluster: &mut Cluster, listener: u64) -> Vec<String> {
+    let (of_it, others) =
+        std::mem::take(&mut cluster.events).into_iter().partition(|(to, _)| *to == ListenerId(listener));
+    cluster.events = others;
+    let of_it: Vec<(_, noex_server::node::Event)> = of_it;
+    of_it.into_iter().map(|(_, event)| format!("{} {}", event.topic(), event.key())).collect()
+}
+
+// S-204, S-205: the payloads; an event comes when the change is visible, in commit order
+#[test]
+fn payloads() {
+    play_with(setups::open, &["a"], |stage| {
+        stage.cluster.listen(1, Some("*"));
+        stage.play(
+            r#"
+            a → {"id":1,"type":"store.insert","bucket":"k","data":{"k":"x","v":1}}
+            a ← {"id":1,"type":"result","…":0}
+            a → {"id":2,"type":"store.update","bucket":"k","key":"x","data":{"v":2}}
+            a ← {"id":2,"type":"result","…":0}
+            a → {"id":3,"type":"store.delete","bucket":"k","key":"x"}
+            a ← {"id":3,"type":"result","…":0}
+            a → {"id":4,"type":"store.delete","bucket":"k","key":"x"}
+            a ← {"id":4,"type":"result","…":0}
+            a → {"id":5,"type":"store.insert","bucket":"k","data":{"k":5}}
+            a ← {"id":5,"type":"error","…":0}
+            "#,
+        );
+        let at = r#""_createdAt":1706745600000,"_updatedAt":1706745600000}"#;
+        let first = format!(r#"{{"k":"x","v":1,"_version":1,{at}"#);
+        let second = format!(r#"{{"k":"x","v":2,"_version":2,{at}"#);
+        let payloads: Vec<String> =
+            stage.cluster.events.drain(..).map(|(_, event)| event.payload()).collect();
+        assert_eq!(
+            payloads,
+            [
+                format!(r#"{{"type":"inserted","bucket":"k","key":"x","record":{first}}}"#),
+                format!(
+                    r#"{{"type":"updated","bucket":"k","key":"x","oldRecord":{first},"newRecord":{second}}}"#
+                ),
+                format!(r#"{{"type":"deleted","bucket":"k","key":"x","record":{second}}}"#),
+            ]
+        );
+    });
+}
+
+// S-206, S-20, S-214: who hears of which bucket, also of one that comes later; one that is dropped
+// says nothing
+#[test]
+fn patterns() {
+    play_with(setups::open, &["a"], |stage| {
+        stage.cluster.listen(1, Some("bucket.a.b.*"));
+        stage.cluster.listen(2, Some("bucket.*.deleted"));
+        stage.cluster.listen(3, Some("bucket.later.inserted"));
+        stage.cluster.listen(4, Some("*"));
+        stage.cluster.listen(4, None);
+        stage.play(
+            r#"
+            a → {"id":1,"type":"store.insert","bucket":"a.b","data":{"k":"x"}}
+            a ← {"id":1,"type":"result","…":0}
+            a → {"id":2,"type":"store.delete","bucket":"a.b","key":"x"}
+            a ← {"id":2,"type":"result","…":0}
+            a → {"id":3,"type":"store.defineBucket","name":"later","config":{"key":"k","schema":{"k":{"type":"string"}}}}
+            a ← {"id":3,"type":"result","…":0}
+            a → {"id":4,"type":"store.insert","bucket":"later","data":{"k":"y"}}
+            a ← {"id":4,"type":"result","…":0}
+            a → {"id":5,"type":"store.dropBucket","name":"later"}
+            a ← {"id":5,"type":"result","…":0}
+            "#,
+        );
+        let cluster = &mut stage.cluster;
+        assert_eq!(told(cluster, 1), [r#"bucket.a.b.inserted "x""#, r#"bucket.a.b.deleted "x""#]);
+        assert_eq!(told(cluster, 2), [r#"bucket.a.b.deleted "x""#]);
+        assert_eq!(told(cluster, 3), [r#"bucket.later.inserted "y""#]);
+        assert_eq!(told(cluster, 4), [""; 0]);
+    });
+}
+
+// S-183, S-171, S-182: a transaction tells its net effect, once per record, when it has committed;
+// one that fails tells nothing
+#[test]
+fn transactions() {
+    play_with(setups::open, &["a"], |stage| {
+        stage.cluster.listen(1, Some("*"));
+        stage.play(
+            r#"
+            a → {"id":1,"type":"store.transaction","operations":[{"op":"insert","bucket":"k","data":{"k":"x"}},{"op":"update","bucket":"k","key":"x","data":{"v":1}},{"op":"insert","bucket":"k","data":{"k":"gone"}},{"op":"delete","bucket":"k","key":"gone"},{"op":"insert","bucket":"n","data":{"n":1}},{"op":"insert","bucket":"a.b","data":{"k":"y"}}]}
+            a ← {"id":1,"type":"result","…":0}
+            a → {"id":2,"type":"store.transaction","operations":[{"op":"insert","bucket":"k","data":{"k":"z"}},{"op":"insert","bucket":"n","data":{"n":1}}]}
+            a ← {"id":2,"type":"error","…":0}
+            "#,
+        );
+        let mut topics = told(&mut stage.cluster, 1);
+        topics.sort(); // several cores tell each of its own
+        assert_eq!(
+            topics,
+            [r#"bucket.a.b.inserted "y""#, r#"bucket.k.inserted "x""#, r"bucket.n.inserted 1"]
+        );
+    });
+}
+
+// S-189, S-193, S-96, S-190, S-191: records that go by themselves are deleted like others; without
+// the check an expired record is fully visible until the program asks for it
+#[test]
+fn expiry_eviction_and_clear() {
+    let unchecked = |cores| Settings { expires: false, ..setups::open(cores) };
+    play_with(unchecked, &["a"], |stage| {
+        stage.cluster.listen(1, Some("*"));
+        stage.play(
+            r#"
+            a → {"id":1,"type":"store.defineBucket","name":"x","config":{"key":"k","schema":{"k":{"type":"string"}},"ttl":300,"maxSize":2}}
+            a ← {"id":1,"type":"result","…":0}
+            a → {"id":2,"type":"store.defineQuery","name":"x","config":{"bucket":"x","aggregate":{"function":"count"}}}
+            a ← {"id":2,"type":"result","…":0}
+            a → {"id":3,"type":"store.insertMany","bucket":"x","data":[{"k":"1"},{"k":"2"}]}
+            a ← {"id":3,"type":"result","…":0}
+            a → {"id":4,"type":"store.subscribe","query":"x"}
+            a ← {"id":4,"type":"result","data":{"subscriptionId":"sub-1","data":2}}
+            a → {"id":5,"type":"store.insert","bucket":"x","data":{"k":"3"}}
+            a ← {"id":5,"type":"result","…":0}
+            "#,
+        );
+        let (in_1, in_2) = (r#"bucket.x.inserted "1""#, r#"bucket.x.inserted "2""#);
+        let (out_1, in_3) = (r#"bucket.x.deleted "1""#, r#"bucket.x.inserted "3""#);
+        assert_eq!(told(&mut stage.cluster, 1), [in_1, in_2, out_1, in_3]);
+        stage.cluster.advance(10_000);
+        // Nothing of them is hidden: reads, writes, unique keys, order, statistics.
+        stage.play(
+            r#"
+            a → {"id":6,"type":"store.get","bucket":"x","key":"2"}
+            a ← {"id":6,"type":"result","data":{"k":"2","…":0}}
+            a → {"id":7,"type":"store.count","bucket":"x","filter":{"k":"3"}}
+            a ← {"id":7,"type":"result","data":1}
+            a → {"id":8,"type":"store.insert","bucket":"x","data":{"k":"3"}}
+            a ← {"id":8,"type":"error","code":"ALREADY_EXISTS","…":0}
+            a → {"id":9,"type":"store.update","bucket":"x","key":"3","data":{"more":1}}
+            a ← {"id":9,"type":"result","data":{"k":"3","more":1,"_version":2,"…":0}}
+            a → {"id":10,"type":"store.stats"}
+            a ← {"id":10,"type":"result","data":{"records":{"total":2,"…":0},"ttl":{"enabled":false,"checkIntervalMs":0},"…":0}}
+            "#,
+        );
+        assert_eq!(told(&mut stage.cluster, 1), [r#"bucket.x.updated "3""#]);
+        for removed in ["2", "0"] {
+            stage.cluster.call_as(0, 0, Call::Expire);
+            stage.cluster.settle();
+            assert_eq!(stage.cluster.replies.pop(), Some(Ok(removed.into())));
+        }
+        let mut gone = told(&mut stage.cluster, 1);
+        gone.sort(); // they were due at the same time
+        assert_eq!(gone, [r#"bucket.x.deleted "2""#, r#"bucket.x.deleted "3""#]);
+        stage.play(
+            r#"
+            a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":0}
+            a → {"id":11,"type":"store.insertMany","bucket":"x","data":[{"k":"5"},{"k":"4"}]}
+            a ← {"id":11,"type":"result","…":0}
+            a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":2}
+            a → {"id":12,"type":"store.clear","bucket":"x"}
+            a ← {"id":12,"type":"result","…":0}
+            a ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":0}
+            "#,
+        );
+        let last = told(&mut stage.cluster, 1).split_off(2);
+        assert_eq!(last, [r#"bucket.x.deleted "5""#, r#"bucket.x.deleted "4""#]);
+    });
+}
+
+// S-205, S-96: a clear of more records than may wait tells so many, and how many more there were
+#[test]
+fn more_than_there_is_room_for() {
+    let mut cluster = prompt(&setups::open(1), 1);
+    let surplus = 3;
+    let data: Vec<String> = (0..EVENTS_WAITING_MAX + surplus).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
+    let insert = format!(r#"{{"id":1,"type":"store.insertMany","bucket":"n","data":[{}]}}"#, data.join(","));
+    cluster.call(0, Some(&insert));
+    cluster.listen(1, Some("bucket.n.*"));
+    cluster.call(0, Some(r#"{"id":2,"type":"store.clear","bucket":"n"}"#));
+    cluster.settle();
+    assert!(cluster.replies.iter().all(Result::is_ok));
+    assert_eq!((cluster.events.len(), cluster.missed), (EVENTS_WAITING_MAX, surplus as u64));
+    assert!(cluster.events.iter().all(|(_, event)| event.kind() == EventKind::Deleted));
+}
