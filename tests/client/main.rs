@@ -26,6 +26,7 @@ mod heartbeat;
 mod http;
 mod introspection;
 mod limits;
+mod program;
 mod queries;
 mod ratelimit;
 mod reads;

@@ -5,8 +5,7 @@ use crate::random::Seeded;
 use noex_server::base::ids::{ConnId, CoreId, ListenerId};
 use noex_server::base::time::Now;
 use noex_server::node::{
-    Call, Census, Chunk, Event as StoreEvent, EventPattern, Input, Mail, Node, Outbox, Output, Reply,
-    Settings, Shared,
+    Census, Chunk, Event as StoreEvent, Input, Mail, Node, Outbox, Output, Reply, Settings, Shared,
 };
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -201,30 +200,6 @@ impl Cluster {
         link.closed || (link.server_finishing && link.unsent.is_empty())
     }
 
-    /// The embedding program asks a core for something, or to settle.
-    pub(crate) fn call(&mut self, core: usize, request: Option<&str>) {
-        let mut text = request.map(|request| request.as_bytes().to_vec());
-        let call = text.as_deref_mut().map_or(Call::Settle, Call::Request);
-        self.call_as(core, 0, call);
-    }
-
-    /// The same for anything that it can ask for, under a number.
-    pub(crate) fn call_as(&mut self, core: usize, number: u32, call: Call<'_>) {
-        self.drive(core, Input::Call(number, call), None);
-    }
-
-    /// The embedding program listens to store events, or no more.
-    pub(crate) fn listen(&mut self, number: u64, pattern: Option<&str>) {
-        let listener = ListenerId(number);
-        for core in 0..self.nodes.len() {
-            let input = match pattern {
-                Some(pattern) => Input::Listen(listener, EventPattern::new(pattern)),
-                None => Input::Unlisten(listener),
-            };
-            self.drive(core, input, None);
-        }
-    }
-
     pub(crate) fn shutdown(&mut self, grace_period_ms: u64) {
         for core in 0..self.nodes.len() {
             self.drive(core, Input::Shutdown(grace_period_ms), None);
@@ -373,7 +348,7 @@ impl Cluster {
         self.drive(core, Input::Sent(conn, count), None);
     }
 
-    fn drive(&mut self, core: usize, input: Input<'_>, accepted: Option<usize>) {
+    pub(crate) fn drive(&mut self, core: usize, input: Input<'_>, accepted: Option<usize>) {
         let mut outbox = std::mem::take(&mut self.outboxes[core]);
         self.nodes[core].handle(input, self.now, &mut outbox);
         (self.steps, core).hash(&mut self.trace);
