@@ -2,16 +2,20 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, socket_with, sockopt};
 
 use crate::args::Options;
 
 /// Connections from one address to one server, at most: the kernel's default range has 28,232 ports, some of
 /// which others use.
 const PORTS_PER_SOURCE: usize = 25_000;
+
+/// What a slow reader's machine holds unread, in bytes; the kernel doubles it.
+const NARROW_BUFFER_BYTES: usize = 16 * 1024;
 
 /// Knows where the connections go and where they come from.
 #[derive(Clone, Debug)]
@@ -46,16 +50,7 @@ impl Dialer {
     /// # Errors
     /// No descriptor or port is left, or the source address is not one of this machine.
     pub fn begin(&self, index: usize) -> io::Result<TcpStream> {
-        let family = if self.target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
-        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
-        if let Some(source) = self.source(index) {
-            bind(&socket, &SocketAddr::new(source, 0))?;
-        }
-        match connect(&socket, &self.target) {
-            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
-            Err(error) => Err(error.into()),
-        }
+        self.dial(self.socket(index)?)
     }
 
     /// Connects connection `index`; the stream is blocking, and gives up after the operator's patience.
@@ -63,7 +58,39 @@ impl Dialer {
     /// # Errors
     /// As [`Dialer::begin`]; nobody listens; or it took too long.
     pub fn connect(&self, index: usize) -> io::Result<TcpStream> {
-        let stream = self.begin(index)?;
+        self.complete(self.begin(index)?)
+    }
+
+    /// The same with a kernel that holds as little as possible of what is not read. It must know before it
+    /// connects: a sender that has seen a wide window sends into one that became narrow at the pace of TCP's
+    /// persist timer, seconds after its reader has woken up.
+    ///
+    /// # Errors
+    /// As [`Dialer::connect`].
+    pub fn connect_narrow(&self, index: usize) -> io::Result<TcpStream> {
+        let socket = self.socket(index)?;
+        sockopt::set_socket_recv_buffer_size(&socket, NARROW_BUFFER_BYTES)?;
+        self.complete(self.dial(socket)?)
+    }
+
+    fn socket(&self, index: usize) -> io::Result<OwnedFd> {
+        let family = if self.target.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let socket = socket_with(family, SocketType::STREAM, flags, None)?;
+        if let Some(source) = self.source(index) {
+            bind(&socket, &SocketAddr::new(source, 0))?;
+        }
+        Ok(socket)
+    }
+
+    fn dial(&self, socket: OwnedFd) -> io::Result<TcpStream> {
+        match connect(&socket, &self.target) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => Ok(TcpStream::from(socket)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn complete(&self, stream: TcpStream) -> io::Result<TcpStream> {
         let timeout = Timespec {
             tv_sec: i64::try_from(self.patience.as_secs()).unwrap_or(i64::MAX),
             tv_nsec: self.patience.subsec_nanos().into(),

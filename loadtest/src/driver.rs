@@ -58,6 +58,23 @@ impl Driver {
         Ok(Self { poll, ready: Vec::new(), lanes, shared, schedule, filled: Vec::new() })
     }
 
+    /// What the lanes share, for one that is about to join.
+    pub fn shared(&mut self) -> &mut Shared {
+        &mut self.shared
+    }
+
+    /// Watches more lanes, which send nothing by themselves.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn adopt(&mut self, lanes: Vec<Lane>) -> io::Result<()> {
+        for lane in lanes {
+            self.poll.watch(&lane, self.lanes.len(), lane.interest().0)?;
+            self.lanes.push(Some(lane));
+        }
+        Ok(())
+    }
+
     /// Sends the first requests of every lane, or begins the schedule.
     pub fn start(&mut self) {
         match &mut self.schedule {
@@ -74,7 +91,10 @@ impl Driver {
     pub fn drain(&mut self, patience: Duration) -> io::Result<()> {
         let open_loop = self.schedule.take().is_some();
         for index in 0..self.lanes.len() {
-            self.act(index, |lane, _| lane.resume());
+            self.act(index, |lane, _| {
+                lane.resume();
+                Ok(())
+            });
         }
         let waiting = |driver: &Self| driver.lanes.iter().flatten().map(Lane::waiting).sum::<usize>();
         let deadline = Instant::now() + patience;

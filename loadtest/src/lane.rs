@@ -124,15 +124,8 @@ impl Lane {
     }
 
     /// Begins to read, if it did not.
-    ///
-    /// # Errors
-    /// The system refuses the socket option.
-    pub fn resume(&mut self) -> io::Result<()> {
-        if std::mem::take(&mut self.stalled) {
-            // With its small window the connection would catch up at the pace of TCP's persist timer.
-            rustix::net::sockopt::set_socket_recv_buffer_size(&self.socket, SCRATCH_BYTES)?;
-        }
-        Ok(())
+    pub fn resume(&mut self) {
+        self.stalled = false;
     }
 
     /// Notes a request that was due at `due`; [`Lane::fill`] sends it.

@@ -22,6 +22,7 @@
 //! | [`poll`], [`socket`] | epoll and non-blocking sockets |
 //! | [`tally`], [`timeline`] | what is counted: answers, pushes, latencies, faults; the same over time |
 //! | [`observer`], [`progress`] | what is watched meanwhile: CPU time and memory, the line on the terminal |
+//! | [`rounds`] | the measured phase with and without slow readers in turn |
 //! | [`report`] | the figures, as text and as JSON |
 //! | [`random`] | a seeded generator: the same seed asks the same questions |
 //! | [`wire`] | frames, messages and request templates; pure |
@@ -48,6 +49,7 @@ pub mod processes;
 pub mod progress;
 pub mod random;
 pub mod report;
+pub mod rounds;
 pub mod run;
 pub mod schedule;
 pub mod server_process;

@@ -15,6 +15,7 @@ use crate::machine;
 use crate::observer::Observer;
 use crate::processes;
 use crate::report::{Measured, Report, Setting};
+use crate::rounds;
 use crate::session::{CallError, Control, Session};
 use crate::spawn::SpawnedServer;
 use crate::storm::Storm;
@@ -98,20 +99,27 @@ fn load(args: &WorkloadArgs) -> Result<Report, RunError> {
     }
 
     driver.start();
-    run_phase(&mut driver, "warm-up", options.warmup, &mut observer)?;
+    run_phase(&mut driver, "warm-up", options.warmup, Duration::ZERO, &mut observer)?;
+    let mut notes = Vec::new();
     let measured = match opened.measured {
         Some(mut measured) => {
-            run_phase(&mut driver, "hold", options.duration, &mut observer)?;
+            run_phase(&mut driver, "hold", options.duration, Duration::ZERO, &mut observer)?;
             observer.remember_memory(&mut measured)?;
             measured
         }
-        None => measure(&mut driver, options.duration, &mut observer)?,
+        None if plan.stalled() > 0 => {
+            let rounds = rounds::run(plan.as_mut(), options, &opened.dialer, &mut driver, &mut observer)?;
+            notes = rounds.notes();
+            rounds.measured
+        }
+        None => measure(&mut driver, options.duration, Duration::ZERO, &mut observer)?,
     };
     driver.drain(options.patience)?;
     conclude(plan.as_mut(), options, &opened.dialer, &mut driver)?;
 
     let mut report = Report::new(setting(args), &measured, driver.tally());
-    report.notes.extend(plan.notes().into_iter().map(|(name, text)| (name.to_owned(), text)));
+    notes.extend(plan.notes());
+    report.notes.extend(notes.into_iter().map(|(name, text)| (name.to_owned(), text)));
     Ok(report)
 }
 
@@ -128,8 +136,8 @@ fn storm(args: &WorkloadArgs, mut observer: Observer) -> Result<Report, RunError
         processes::wait_for_the_others()?;
     }
     observer.begin()?;
-    run_phase(&mut storm, "warm-up", options.warmup, &mut observer).map_err(failed)?;
-    let measured = measure(&mut storm, options.duration, &mut observer)?;
+    run_phase(&mut storm, "warm-up", options.warmup, Duration::ZERO, &mut observer).map_err(failed)?;
+    let measured = measure(&mut storm, options.duration, Duration::ZERO, &mut observer)?;
     storm.drain()?;
     Ok(Report::new(setting(args), &measured, storm.tally()))
 }
@@ -218,24 +226,26 @@ fn explain(step: &str, error: &CallError, options: &Options, limit: Option<u64>)
     format!("{}: {step}{error}{hint}", options.url)
 }
 
-/// Runs the measured phase.
-fn measure(
+/// Runs the measured phase, or a stretch of it that begins at `since_start`.
+pub(crate) fn measure(
     driver: &mut impl Load,
     duration: Duration,
+    since_start: Duration,
     observer: &mut Observer,
 ) -> Result<Measured, RunError> {
     observer.begin_phase()?;
     driver.tally().record(true);
-    let elapsed = run_phase(driver, "measure", duration, observer)?;
+    let elapsed = run_phase(driver, "measure", duration, since_start, observer)?;
     driver.tally().record(false);
     Ok(observer.end(elapsed, driver.behind())?)
 }
 
 /// Runs for `duration`, with a look at the figures now and then.
-fn run_phase(
+pub(crate) fn run_phase(
     driver: &mut impl Load,
     phase: &str,
     duration: Duration,
+    since_start: Duration,
     observer: &mut Observer,
 ) -> io::Result<Duration> {
     let (start, slot) = (Instant::now(), Timeline::slot_length(duration));
@@ -246,7 +256,7 @@ fn run_phase(
         }
         // A last slot that is too short shows chance.
         let took = driver.run_for(if left < slot * 3 / 2 { left } else { slot })?;
-        observer.look(driver.tally(), phase, duration, start.elapsed(), took)?;
+        observer.look(driver.tally(), phase, duration, since_start + start.elapsed(), took)?;
     }
 }
 

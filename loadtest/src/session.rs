@@ -20,9 +20,6 @@ use crate::wire::message::{self, Message};
 /// which a load generator needs no randomness; the server's work is the same with any key but zero.
 pub const MASK: [u8; 4] = [0x5A, 0xC3, 0x96, 0x0F];
 
-/// The receive buffer of a connection that does not read, in bytes; the kernel doubles it.
-const RECEIVE_BUFFER_BYTES: usize = 16 * 1024;
-
 /// Requests of the set-up that are sent together: far below what a server takes from one connection.
 const CALLS_AT_ONCE: usize = 128;
 
@@ -131,8 +128,20 @@ impl Session {
     /// # Errors
     /// Any of these steps failed or took longer than the operator's patience.
     pub fn open(dialer: &Dialer, options: &Options, index: usize) -> Result<Self, CallError> {
+        Self::begin(dialer.connect(index)?, options)
+    }
+
+    /// The same for somebody who is not going to read for a while ([`Dialer::connect_narrow`]).
+    ///
+    /// # Errors
+    /// As [`Session::open`].
+    pub fn open_narrow(dialer: &Dialer, options: &Options, index: usize) -> Result<Self, CallError> {
+        Self::begin(dialer.connect_narrow(index)?, options)
+    }
+
+    fn begin(stream: TcpStream, options: &Options) -> Result<Self, CallError> {
         let mut session = Self {
-            stream: dialer.connect(index)?,
+            stream,
             inbox: Inbox::default(),
             arrived: VecDeque::new(),
             backlog: VecDeque::new(),
@@ -198,14 +207,6 @@ impl Session {
             }
         }
         Ok(())
-    }
-
-    /// Makes the kernel hold as little as possible of what is not read: what a slow reader's machine would do.
-    ///
-    /// # Errors
-    /// The system refuses the socket option.
-    pub fn shrink_receive_buffer(&mut self) -> io::Result<()> {
-        Ok(rustix::net::sockopt::set_socket_recv_buffer_size(&self.stream, RECEIVE_BUFFER_BYTES)?)
     }
 
     /// The id of the next request.

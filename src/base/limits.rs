@@ -35,6 +35,10 @@ pub const PLAN_READS_MAX: usize = 256;
 /// Nesting of objects and arrays in a composite query's result, levels. Plans are walked recursively.
 pub const PLAN_DEPTH_MAX: usize = 16;
 
+/// Entries of one live query in the index from changes to live queries: one per combination of the
+/// values that its `$in` terms allow. A term that would make more is only tested.
+pub const LIVE_INDEX_ENTRIES_MAX: usize = 64;
+
 /// Operations of one transaction. The whole list is in one message, so that the transport's
 /// limit bounds it too; this bounds the time for which it holds its locks.
 pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;

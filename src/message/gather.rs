@@ -1,10 +1,11 @@
 //! Questions that every core answers a share of; the asking core joins the shares in core order.
 
+use super::explain::{Found, PlanShare};
 use super::registry::{ConnectionFigures, ServerShare};
-use crate::base::ids::{BucketId, QueryId};
+use crate::base::ids::{BucketId, QueryId, SubscriptionId};
 
 /// What is asked of every core.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Survey {
     /// `store.stats` (S-119).
     StoreStats,
@@ -22,6 +23,15 @@ pub enum Survey {
     Expire,
     /// Nothing: what was sent before the question has arrived when it is answered.
     Flush,
+    /// `server.explainSubscription`, first: whose that subscription is, and what it watches.
+    Locate(SubscriptionId),
+    /// Second: what is known of that.
+    Explain {
+        /// Which one.
+        id: SubscriptionId,
+        /// What its own core has told.
+        found: Box<Found>,
+    },
 }
 
 /// One core's part of the answer.
@@ -41,6 +51,10 @@ pub enum Share {
     Expired(u64),
     /// Of [`Survey::Flush`].
     Flushed,
+    /// Of [`Survey::Locate`]: if it is there.
+    Located(Option<Box<Found>>),
+    /// Of [`Survey::Explain`].
+    Explained(PlanShare),
 }
 
 /// What one core knows of the store.

@@ -2,6 +2,7 @@
 
 mod admin;
 mod call;
+mod explain;
 mod gather;
 mod mail;
 mod operation;
@@ -14,6 +15,7 @@ pub use crate::store::{
 };
 pub use admin::{Admin, AdminCall, AdminVerb, Alteration, Change, Flush, REGISTRAR};
 pub use call::{Call, RulesCall, SessionCall, Step, Verb};
+pub use explain::{Found, LivePlan, PlanShare, ReadFigures};
 pub use gather::{BucketFigures, Share, StoreShare, Survey};
 pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};
 pub use operation::{Namespace, Operation};

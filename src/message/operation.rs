@@ -50,6 +50,7 @@ pub enum Operation {
     ServerStats,
     ServerConnections,
     ServerTopLag,
+    ServerExplainSubscription,
     AuthLogin,
     AuthLogout,
     AuthWhoami,
@@ -118,6 +119,7 @@ impl Operation {
             "server.stats" => Self::ServerStats,
             "server.connections" => Self::ServerConnections,
             "server.topLag" => Self::ServerTopLag,
+            "server.explainSubscription" => Self::ServerExplainSubscription,
             "auth.login" => Self::AuthLogin,
             "auth.logout" => Self::AuthLogout,
             "auth.whoami" => Self::AuthWhoami,
@@ -146,7 +148,8 @@ impl Operation {
             | Self::StoreListQueries
             | Self::ServerStats
             | Self::ServerConnections
-            | Self::ServerTopLag => Some(Tier::Admin),
+            | Self::ServerTopLag
+            | Self::ServerExplainSubscription => Some(Tier::Admin),
             Self::RulesEmit | Self::RulesSetFact | Self::RulesDeleteFact => Some(Tier::Write),
             Self::AuthLogin | Self::AuthLogout | Self::AuthWhoami => None,
             _ => Some(Tier::Read),

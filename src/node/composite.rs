@@ -14,7 +14,9 @@ use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId};
 use crate::base::json::{self, Raw};
-use crate::message::{Answer, Json, Leave, Mail, Op, Origin, Outcome, PushSet, Request, Step, Target, Verb};
+use crate::message::{
+    Answer, Json, Leave, LivePlan, Mail, Op, Origin, Outcome, PushSet, Request, Step, Target, Verb,
+};
 use crate::query::{Part, Plan};
 use smallvec::smallvec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -49,6 +51,8 @@ struct Composite {
     /// All of them and those who have been answered.
     subscribers: usize,
     answer: Option<Body>,
+    /// Evaluations so far.
+    evaluations: u64,
     /// Why it ends, if it does.
     end: Option<Fault>,
 }
@@ -59,6 +63,22 @@ fn name(number: u32) -> ConnId {
 
 fn live(number: u32) -> LiveId {
     LiveId(FIRST_LIVE + u64::from(number))
+}
+
+/// The number of a composite query by its live id; `None` = of a shard's live query.
+fn number_of(id: LiveId) -> Option<u32> {
+    let number = id.0.checked_sub(FIRST_LIVE)?;
+    Some(u32::try_from(number).expect("as it was made"))
+}
+
+impl Composite {
+    /// Its plan with the live queries of its reads; `None` while it begins.
+    fn live_plan(&self) -> Option<LivePlan> {
+        let mut parts = self.parts.iter();
+        self.plan
+            .try_map(&mut |part| Ok::<_, ()>((part.core, parts.next().copied().flatten().ok_or(())?)))
+            .ok()
+    }
 }
 
 impl Composites {
@@ -80,6 +100,18 @@ impl Composites {
     /// Whether no evaluation is due or under way (S-207).
     pub(super) fn is_settled(&self) -> bool {
         self.due.is_empty() && self.running.values().all(|composite| composite.outstanding == 0)
+    }
+
+    /// What a composite query is put together from, and how often that was done.
+    pub(super) fn find(&self, id: LiveId) -> Option<(LivePlan, u64)> {
+        let composite = self.running.get(&number_of(id)?)?;
+        Some((composite.live_plan()?, composite.evaluations))
+    }
+
+    /// Who subscribes to what is put together so. O(composite queries).
+    pub(super) fn subscribers_to(&self, plan: &LivePlan) -> u64 {
+        let same = self.running.values().filter(|composite| composite.live_plan().as_ref() == Some(plan));
+        same.map(|composite| composite.subscribers as u64).sum()
     }
 
     /// A live query of a core has another answer.
@@ -117,6 +149,7 @@ impl Core {
             answering: Vec::new(),
             subscribers: 0,
             answer: None,
+            evaluations: 0,
             end: None,
         };
         self.composites.running.insert(number, composite);
@@ -139,6 +172,7 @@ impl Core {
                 continue;
             }
             composite.outstanding = 1;
+            composite.evaluations += 1;
             composite.answering = take(&mut composite.joining);
             let step = |part: &Part| -> (CoreId, Step<Target>) {
                 let verb = Verb::Read(part.bound.question.clone());
@@ -225,8 +259,7 @@ impl Core {
 
     /// A subscriber has left, if the live query is a composite one.
     pub(super) fn leave_composite(&mut self, id: LiveId, out: &mut Outbox) -> bool {
-        let Some(number) = id.0.checked_sub(FIRST_LIVE) else { return false };
-        let number = u32::try_from(number).expect("as it was made");
+        let Some(number) = number_of(id) else { return false };
         if let Some(composite) = self.composites.running.get_mut(&number) {
             composite.subscribers -= 1;
             self.after_composite(number, out);

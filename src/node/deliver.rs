@@ -128,6 +128,7 @@ fn push_or_mark(
 ) {
     if session.withholds_push(mark, subscriber.pushed_to) {
         subscriber.stale = Some(before());
+        subscriber.conflations = subscriber.conflations.saturating_add(1);
         session.stale_subscriptions += 1;
         session.conflations = session.conflations.saturating_add(1);
     } else {
@@ -161,7 +162,9 @@ fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, out: &mut Outbox) {
 }
 
 fn send_result(session: &mut Session, subscriber: &mut Subscriber, body: &LocalBody, out: &mut Outbox) {
+    let before = session.unsent_bytes;
     send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, out);
+    subscriber.pushed_bytes += session.unsent_bytes - before;
     subscriber.pushed_to = session.taken_bytes + session.unsent_bytes;
 }
 

@@ -8,6 +8,7 @@ use super::outbox::Outbox;
 use crate::base::ids::{ConnId, CoreId};
 use crate::base::time::Now;
 use crate::message::{Answer, ConnectionFigures, Json, Mail, Outcome, Share, Survey};
+use crate::protocol;
 use std::collections::BTreeMap;
 
 /// The questions that this core has asked.
@@ -50,10 +51,10 @@ impl Core {
         let shares: Vec<Option<Share>> = (0..cores).map(|_| None).collect();
         self.gatherings.last += 1;
         let number = self.gatherings.last;
-        let gathering = Gathering { asker, question, missing: shares.len(), shares };
+        let gathering = Gathering { asker, question: question.clone(), missing: shares.len(), shares };
         self.gatherings.running.insert(number, gathering);
         for core in 0..cores {
-            self.post(CoreId(core), Mail::Ask { number, question }, out);
+            self.post(CoreId(core), Mail::Ask { number, question: question.clone() }, out);
         }
     }
 
@@ -67,6 +68,8 @@ impl Core {
             Survey::TopLag => Share::Connections(self.lagging_figures(now)),
             Survey::Expire => Share::Expired(self.shard.expire(now) as u64),
             Survey::Flush => Share::Flushed,
+            Survey::Locate(id) => Share::Located(self.locate(id)),
+            Survey::Explain { found, .. } => Share::Explained(self.plan_share(&found.plan)),
             // Its pushes are behind nothing but mail: when a question sent after them is answered,
             // they are with the connections.
             Survey::Settle => {
@@ -89,7 +92,7 @@ impl Core {
         }
         let Gathering { asker, question, shares, .. } =
             self.gatherings.running.remove(&number).expect("just seen");
-        let shares = shares.into_iter().flatten().collect();
+        let mut shares = shares.into_iter().flatten();
         let conn = match asker {
             Asker::Conn(conn) => conn,
             Asker::Core(core, number, is_settled) => {
@@ -97,12 +100,30 @@ impl Core {
                 return self.post(core, Mail::Tell { number, share }, out);
             }
         };
-        let outcome = Outcome::Data(Json::Text(self.join(question, shares)));
+        let text = match question {
+            Survey::Locate(id) => {
+                let found =
+                    shares.find_map(|share| if let Share::Located(found) = share { found } else { None });
+                if let Some(found) = found {
+                    return self.ask_all(asker, Survey::Explain { id, found }, out);
+                }
+                Err(protocol::no_such_subscription(&id.to_string()))
+            }
+            Survey::Explain { id, found } => {
+                let of_plan = |share| if let Share::Explained(share) = share { Some(share) } else { None };
+                self.explained(id, &found, shares.filter_map(of_plan))
+            }
+            question => Ok(self.join(&question, shares.collect())),
+        };
+        let outcome = match text {
+            Ok(text) => Outcome::Data(Json::Text(text)),
+            Err(fault) => Outcome::Fault(Box::new(fault)),
+        };
         self.answer(self.id, Answer { conn, outcome }, out);
     }
 
     /// The answer's `data`, from the shares of all cores in core order.
-    fn join(&self, question: Survey, shares: Vec<Share>) -> Vec<u8> {
+    fn join(&self, question: &Survey, shares: Vec<Share>) -> Vec<u8> {
         match question {
             Survey::StoreStats => {
                 let of_store = |share| if let Share::Store(share) = share { Some(share) } else { None };
@@ -123,7 +144,7 @@ impl Core {
                     shares.iter().map(|share| if let Share::Expired(removed) = share { *removed } else { 0 });
                 removed.sum::<u64>().to_string().into_bytes()
             }
-            Survey::Flush => Vec::new(),
+            Survey::Flush | Survey::Locate(_) | Survey::Explain { .. } => Vec::new(),
             Survey::Queries => {
                 let of_queries = |share| if let Share::Queries(share) = share { Some(share) } else { None };
                 self.queries(shares.into_iter().filter_map(of_queries))

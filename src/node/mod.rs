@@ -12,6 +12,7 @@ mod coordinate;
 mod deliver;
 mod embedded;
 mod expiry;
+mod explain;
 mod fence;
 mod gather;
 mod heartbeat;

@@ -2,7 +2,6 @@
 
 use super::Core;
 use super::outbox::Outbox;
-use crate::base::fault::{Code, Fault};
 use crate::base::ids::{ConnId, SubscriptionId};
 use crate::base::json::Number;
 use crate::base::time::Now;
@@ -64,8 +63,7 @@ impl Core {
             if is_query && number.is_some_and(|number| self.hub.forget_ended(conn, number)) {
                 return self.result(conn, id, out, protocol::unsubscribed);
             }
-            let fault = Fault::new(Code::NotFound, format!("Subscription \"{name}\" not found"));
-            return self.error(conn, id, &fault, out);
+            return self.error(conn, id, &protocol::no_such_subscription(name), out);
         };
         self.end_subscription(conn, subscription, out);
         self.result(conn, id, out, protocol::unsubscribed);

@@ -4,6 +4,7 @@ use super::envelope::Envelope;
 use super::fields::Fields;
 use super::{store, transaction};
 use crate::base::fault::{Code, Fault};
+use crate::base::ids::SubscriptionId;
 use crate::message::{AdminCall, AdminVerb, Call, Namespace, Operation, RulesCall, SessionCall, Survey};
 
 /// Reads and checks the fields of a request.
@@ -23,6 +24,11 @@ pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<C
         Operation::ServerStats => Ok(Call::Each(Survey::ServerStats)),
         Operation::ServerConnections => Ok(Call::Each(Survey::Connections)),
         Operation::ServerTopLag => Ok(Call::Each(Survey::TopLag)),
+        Operation::ServerExplainSubscription => {
+            let name = fields.text("subscriptionId")?;
+            let id = SubscriptionId::parse(name).ok_or_else(|| no_such_subscription(name))?;
+            Ok(Call::Each(Survey::Locate(id)))
+        }
         Operation::StoreGetBucketSchema => {
             Ok(Call::Session(SessionCall::BucketSchema { name: fields.text("name")? }))
         }
@@ -64,6 +70,11 @@ pub fn unknown(name: &str) -> Fault {
         namespace => format!("Unknown {} operation \"{name}\"", namespace.as_str()),
     };
     Fault::new(Code::UnknownOperation, message)
+}
+
+/// The answer to the id of a subscription that there is not (S-152).
+pub fn no_such_subscription(name: &str) -> Fault {
+    Fault::new(Code::NotFound, format!("Subscription \"{name}\" not found"))
 }
 
 /// 02 §11.

@@ -3,6 +3,7 @@
 
 mod decode;
 mod envelope;
+mod explain;
 mod fields;
 mod outgoing;
 mod registry;
@@ -10,8 +11,9 @@ mod stats;
 mod store;
 mod transaction;
 
-pub use decode::{decode, unknown};
+pub use decode::{decode, no_such_subscription, unknown};
 pub use envelope::{Envelope, Incoming, parse};
+pub use explain::explained;
 pub use outgoing::{
     EVENT_HEAD, QUERY_HEAD, error, logged_out, login, ping, result, result_with, shutdown, subscribed,
     unsubscribed, watching, welcome, whoami,

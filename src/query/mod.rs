@@ -7,7 +7,9 @@ mod builder;
 mod declarative;
 mod definition;
 mod plan;
+mod text;
 
 pub use builder::{Builder, Params, Source};
 pub use definition::Definition;
 pub use plan::{Bound, Leaf, Part, Plan, Template};
+pub use text::describe;

@@ -8,7 +8,7 @@
 use crate::base::ids::LiveId;
 use crate::base::json::Raw;
 use crate::store::{Definition, Record};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 use std::collections::HashMap;
 
 /// The live queries of one bucket by what they ask for.
@@ -19,9 +19,17 @@ pub(super) struct Index {
     hasher: ahash::RandomState,
 }
 
-/// An equality term: a property (name with quotes, or [`KEY`]) and its value, `None` where the
-/// property must be missing.
-pub(super) type Equality<'a> = (&'a [u8], Option<&'a [u8]>);
+/// An equality term.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) struct Equality<'a> {
+    /// The property (name with quotes), or [`KEY`].
+    pub(super) name: &'a [u8],
+    /// The values that it may have, each once; `None` = it may be missing.
+    pub(super) values: Alternatives<'a>,
+}
+
+/// One value, or those of `$in`.
+pub(super) type Alternatives<'a> = SmallVec<[Option<&'a [u8]>; 1]>;
 
 /// Stands for the key field, whatever its name is.
 pub(super) const KEY: &[u8] = b"";
@@ -52,21 +60,19 @@ impl Index {
         Self { groups: Vec::new(), others: Ids::new(), hasher }
     }
 
-    /// Enters a live query with its equality terms, in any order.
+    /// Enters a live query with its equality terms, in any order: once for each combination of
+    /// their values.
     pub(super) fn insert(&mut self, id: LiveId, mut terms: Vec<Equality<'_>>, definition: &Definition) {
         terms.sort_unstable();
-        let ids = match terms.is_empty() {
-            true => &mut self.others,
-            false => {
-                let at = self.group(&terms).unwrap_or_else(|| {
-                    self.groups.push(Group::new(&terms, definition, self.hasher.clone()));
-                    self.groups.len() - 1
-                });
-                self.groups[at].by_values.entry(values_of(&terms)).or_default()
-            }
-        };
-        let at = ids.binary_search(&id).expect_err("a live query is entered once");
-        ids.insert(at, id);
+        if terms.is_empty() {
+            return enter(&mut self.others, id);
+        }
+        let at = self.group(&terms).unwrap_or_else(|| {
+            self.groups.push(Group::new(&terms, definition, self.hasher.clone()));
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[at].by_values;
+        combinations(&terms).into_iter().for_each(|values| enter(group.entry(values).or_default(), id));
     }
 
     /// Takes a live query out.
@@ -80,11 +86,12 @@ impl Index {
         }
         let at = self.group(&terms).expect("entered under these fields");
         let group = &mut self.groups[at].by_values;
-        let values = values_of(&terms);
-        let ids = group.get_mut(&values).expect("entered under these values");
-        take(ids, id);
-        if ids.is_empty() {
-            group.remove(&values);
+        for values in combinations(&terms) {
+            let ids = group.get_mut(&values).expect("entered under these values");
+            take(ids, id);
+            if ids.is_empty() {
+                group.remove(&values);
+            }
         }
         if group.is_empty() {
             self.groups.swap_remove(at);
@@ -116,7 +123,7 @@ impl Index {
     }
 
     fn group(&self, terms: &[Equality<'_>]) -> Option<usize> {
-        let names = || terms.iter().map(|(name, _)| *name);
+        let names = || terms.iter().map(|term| term.name);
         self.groups.iter().position(|group| group.fields.iter().map(|field| &*field.name).eq(names()))
     }
 }
@@ -124,7 +131,7 @@ impl Index {
 impl Group {
     fn new(terms: &[Equality<'_>], definition: &Definition, hasher: ahash::RandomState) -> Self {
         let field =
-            |(name, _): &Equality<'_>| Field { name: (*name).into(), number: number_of(name, definition) };
+            |term: &Equality<'_>| Field { name: term.name.into(), number: number_of(term.name, definition) };
         Self { fields: terms.iter().map(field).collect(), by_values: HashMap::with_hasher(hasher) }
     }
 
@@ -145,15 +152,30 @@ fn number_of(name: &[u8], definition: &Definition) -> Option<usize> {
     if name == KEY { Some(definition.key_field()) } else { definition.field_number(name) }
 }
 
-fn values_of(terms: &[Equality<'_>]) -> Values {
-    let mut values = Values::new();
-    terms.iter().for_each(|(_, value)| add(&mut values, *value));
-    values
+/// Every choice of one value per term.
+fn combinations(terms: &[Equality<'_>]) -> SmallVec<[Values; 1]> {
+    let mut all: SmallVec<[Values; 1]> = smallvec![Values::new()];
+    for Equality { values, .. } in terms {
+        let choices = all.iter().flat_map(|chosen| {
+            values.iter().map(|value| {
+                let mut values = chosen.clone();
+                add(&mut values, *value);
+                values
+            })
+        });
+        all = choices.collect();
+    }
+    all
 }
 
 fn add(values: &mut Values, value: Option<&[u8]>) {
     values.extend_from_slice(value.unwrap_or_default());
     values.push(b',');
+}
+
+fn enter(ids: &mut Ids, id: LiveId) {
+    let at = ids.binary_search(&id).expect_err("a live query is entered once");
+    ids.insert(at, id);
 }
 
 fn take(ids: &mut Ids, id: LiveId) {

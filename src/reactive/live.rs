@@ -1,14 +1,15 @@
 //! One live query: a question that somebody is being told the answer to.
 
 use super::Explanation;
-use super::index::{Equality, KEY};
+use super::index::{Alternatives, Equality, KEY};
 use super::upkeep::Upkeep;
 use crate::base::bytes::Body;
 use crate::base::ids::CoreId;
 use crate::base::json::{self, Raw};
+use crate::base::limits::LIVE_INDEX_ENTRIES_MAX;
 use crate::query::Bound;
 use crate::store::{Change, Read, Test, View};
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 pub(super) struct Live {
     pub(super) bound: Bound,
@@ -44,24 +45,35 @@ impl Live {
     pub(super) fn equalities(&self) -> Option<Vec<Equality<'_>>> {
         let question = &self.bound.question;
         if let Read::Get(key) = &question.read {
-            return Some(vec![(KEY, Some(&**key))]);
+            return Some(vec![Equality { name: KEY, values: smallvec![Some(&**key)] }]);
         }
         if let Read::Page { after: Some(_), .. } = question.read {
             return Some(Vec::new()); // the cursor may be any record
         }
         let mut equalities: Vec<Equality<'_>> = Vec::new();
         for term in question.filter.terms() {
-            let equality = match &term.test {
-                Test::Equals(value) => (&*term.field, Some(&**value)),
-                Test::Missing => (&*term.field, None),
+            let values: Alternatives<'_> = match &term.test {
+                Test::Equals(value) => smallvec![Some(&**value)],
+                Test::In(values) if values.as_slice().len() <= LIVE_INDEX_ENTRIES_MAX => {
+                    values.iter().map(Some).collect()
+                }
+                Test::Missing => smallvec![None],
                 Test::Never => return None,
                 _ => continue,
             };
-            match equalities.iter().find(|(field, _)| *field == equality.0) {
-                Some((_, value)) if *value == equality.1 => {}
-                Some(_) => return None, // equal to two values
-                None => equalities.push(equality),
+            match equalities.iter_mut().find(|equality| *equality.name == *term.field) {
+                Some(equality) => equality.values.retain(|value| values.contains(value)),
+                None => equalities.push(Equality { name: &term.field, values }),
             }
+        }
+        if equalities.iter().any(|equality| equality.values.is_empty()) {
+            return None; // equal to two values, or to one of none
+        }
+        while equalities.iter().map(|equality| equality.values.len()).product::<usize>()
+            > LIVE_INDEX_ENTRIES_MAX
+        {
+            let widest = (0..equalities.len()).max_by_key(|at| equalities[*at].values.len());
+            equalities.swap_remove(widest.expect("a product above 1 has factors"));
         }
         Some(equalities)
     }
@@ -90,11 +102,10 @@ impl Live {
         self.upkeep = Upkeep::new(&self.bound.question, view);
     }
 
-    pub(super) fn explain(&self) -> Explanation {
-        let names =
-            |equalities: Vec<Equality<'_>>| equalities.iter().map(|(name, _)| (*name).into()).collect();
+    pub(super) fn explain(&self) -> Explanation<'_> {
         Explanation {
-            index: self.equalities().map(names),
+            bound: &self.bound,
+            index: self.equalities().map(|equalities| equalities.iter().map(|one| one.name).collect()),
             upkeep: self.upkeep.name(),
             subscribers: self.subscribers.iter().map(|(_, count)| u64::from(*count)).sum(),
             evaluations: self.evaluations,

@@ -59,10 +59,12 @@ pub struct Update<'a> {
 
 /// How a live query is found and kept up to date, for operators.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Explanation {
-    /// The properties (names with quotes) by whose values changes find it; none = every change
-    /// does. `None` = it can match no record.
-    pub index: Option<Vec<Box<[u8]>>>,
+pub struct Explanation<'a> {
+    /// What is asked.
+    pub bound: &'a Bound,
+    /// The properties (names with quotes; empty = the key field) by whose values changes find it;
+    /// none = every change does. `None` = it can match no record.
+    pub index: Option<Vec<&'a [u8]>>,
     /// What is kept: `count`, `sum`, `extremes`, `rows`, or nothing (`evaluated`).
     pub upkeep: &'static str,
     /// On all cores.
@@ -111,7 +113,7 @@ impl LiveQueries {
     }
 
     /// How a live query works; `None` if it has ended.
-    pub fn explain(&self, id: LiveId) -> Option<Explanation> {
+    pub fn explain(&self, id: LiveId) -> Option<Explanation<'_>> {
         Some(self.live.get(&id)?.explain())
     }
 

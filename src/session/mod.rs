@@ -214,6 +214,12 @@ impl Session {
         self.backlog = Backlog::default();
     }
 
+    /// What a subscription watches, if it is one of this connection.
+    pub fn watched(&self, id: SubscriptionId) -> Option<Watched> {
+        let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id).ok()?;
+        Some(self.subscriptions[at].watched)
+    }
+
     /// Takes a subscription off the list, if it is there and watches that kind of thing (P-138).
     pub fn unsubscribe(&mut self, id: SubscriptionId, is_query: bool) -> Option<Subscription> {
         let at = self.subscriptions.binary_search_by_key(&id, |subscription| subscription.id).ok()?;

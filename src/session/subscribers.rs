@@ -15,6 +15,10 @@ pub struct Subscriber {
     pub stale: Option<NonZeroU64>,
     /// Where in the connection's stream its last push ends, bytes.
     pub pushed_to: u64,
+    /// Bytes of all its pushes so far, framing included.
+    pub pushed_bytes: u64,
+    /// How often a push was withheld (K-4); goes no higher than it can.
+    pub conflations: u32,
     has_left: bool,
 }
 
@@ -43,7 +47,15 @@ impl Subscribers {
     /// If its id is not the highest so far: the ids of one core ascend.
     pub(super) fn push(&mut self, conn: ConnId, id: SubscriptionId) {
         assert!(self.entries.last().is_none_or(|last| last.id < id), "ids ascend");
-        self.entries.push(Subscriber { conn, id, stale: None, pushed_to: 0, has_left: false });
+        self.entries.push(Subscriber {
+            conn,
+            id,
+            stale: None,
+            pushed_to: 0,
+            pushed_bytes: 0,
+            conflations: 0,
+            has_left: false,
+        });
     }
 
     /// Takes a subscriber out.

@@ -13,12 +13,14 @@ mod transaction;
 mod waiting;
 mod write;
 
-use crate::base::ids::{BucketId, CoreId, QueryId, TxnId};
+use crate::base::ids::{BucketId, CoreId, LiveId, QueryId, TxnId};
 use crate::base::random::Random;
 use crate::base::time::Now;
-use crate::message::{Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, Request, RulesFigures};
-use crate::query::Bound;
-use crate::reactive::LiveQueries;
+use crate::message::{
+    Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, ReadFigures, Request, RulesFigures,
+};
+use crate::query::{self, Bound};
+use crate::reactive::{Explanation, LiveQueries};
 use crate::rules::Engine;
 use crate::store::{Bucket, Change, Definition, View};
 use crate::txn::Locks;
@@ -130,6 +132,21 @@ impl Shard {
     pub fn rules_figures(&self) -> Option<RulesFigures> {
         let engine = self.engine.as_ref()?;
         Some(RulesFigures { facts: engine.facts_len() as u64, events: engine.events_processed() })
+    }
+
+    /// How a live query that is kept here works; `None` if it has ended.
+    pub fn read_figures(&self, live: LiveId) -> Option<ReadFigures> {
+        let Explanation { bound, index, upkeep, subscribers, evaluations, updates } =
+            self.live.explain(live)?;
+        let definition = self.buckets.get(&bound.bucket)?.definition();
+        let mut plan = Vec::new();
+        query::describe(definition.name(), &bound.question, &mut plan);
+        let name = |name: &[u8]| match name {
+            b"" => definition.fields()[definition.key_field()].quoted.clone(),
+            name => name.into(),
+        };
+        let index = index.map(|names| names.into_iter().map(name).collect());
+        Some(ReadFigures { plan: plan.into(), index, upkeep, subscribers, evaluations, updates })
     }
 
     /// What is counted of the buckets that live here. O(buckets).

@@ -22,6 +22,7 @@ mod embedded;
 mod envelope;
 mod events;
 mod expiry;
+mod explain;
 mod heartbeat;
 mod http;
 mod introspection;

@@ -30,6 +30,24 @@ pub struct Measured {
     pub server: Option<ServerMeasured>,
 }
 
+impl Measured {
+    /// This and a phase after it as one; memory as the later one has it.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let server = self.server.zip(later.server).map(|(server, later)| ServerMeasured {
+            cpu: server.cpu + later.cpu,
+            resident_before_bytes: server.resident_before_bytes,
+            ..later
+        });
+        Self {
+            elapsed: self.elapsed + later.elapsed,
+            client_cpu: self.client_cpu + later.client_cpu,
+            behind: later.behind,
+            server,
+        }
+    }
+}
+
 /// What the server's process used.
 #[derive(Clone, Debug)]
 pub struct ServerMeasured {

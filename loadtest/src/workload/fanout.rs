@@ -105,7 +105,11 @@ impl Fanout {
 
 impl Workload for Fanout {
     fn lanes(&self) -> usize {
-        1 + self.options.connections + self.stalled
+        1 + self.options.connections
+    }
+
+    fn stalled(&self) -> usize {
+        self.stalled
     }
 
     fn counted(&self) -> Counted {
@@ -129,9 +133,6 @@ impl Workload for Fanout {
             return Ok(Box::new(self.publisher(session)?));
         }
         let stalls = index > self.options.connections;
-        if stalls {
-            session.shrink_receive_buffer()?;
-        }
         let (subscription, initial) = self.subscribe(session)?;
         let mut subscriber = Subscriber::new(subscription, stalls, Rc::clone(&self.board));
         subscriber.last = initial.to_string().into_bytes();

@@ -29,6 +29,12 @@ pub trait Workload: Debug {
     /// How many connections it needs.
     fn lanes(&self) -> usize;
 
+    /// How many more connections come and go during the measured phase, and do not read
+    /// ([`crate::rounds`]); their indices are behind those of the others.
+    fn stalled(&self) -> usize {
+        0
+    }
+
     /// What its throughput counts.
     fn counted(&self) -> Counted {
         Counted::Answers
@@ -47,7 +53,7 @@ pub trait Workload: Debug {
         Ok(())
     }
 
-    /// Prepares connection `index` of [`Workload::lanes`], in ascending order.
+    /// Prepares connection `index` of [`Workload::lanes`] and [`Workload::stalled`], in ascending order.
     ///
     /// # Errors
     /// The server refuses what the workload needs.
