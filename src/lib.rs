@@ -28,6 +28,7 @@
 //! | [`rules`] | facts, events, patterns |
 //! | [`node`] | one core put together |
 //! | [`shell`] | threads, sockets, clocks, the mesh |
+//! | [`embed`] | the store as a Rust program around the server uses it |
 //! | [`cli`] | what the operator types |
 //!
 //! Imports run one way; `tests/tidy.rs` has the table. [`session`] and [`shard`] never name each
@@ -62,6 +63,7 @@
 pub mod access;
 pub mod base;
 pub mod cli;
+pub mod embed;
 pub mod message;
 pub mod node;
 pub mod protocol;

@@ -1,5 +1,7 @@
 //! A failure as the client sees it.
 
+use std::fmt;
+
 /// The codes of the protocol; no other is ever sent (P-83).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Code {
@@ -61,6 +63,12 @@ impl Code {
     }
 }
 
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// An error answer without its request id: code, exact text, and details as JSON text.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Fault {
@@ -100,3 +108,11 @@ impl Fault {
         Self::new(Code::BucketNotDefined, format!("Bucket \"{bucket}\" is not defined"))
     }
 }
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)
+    }
+}
+
+impl std::error::Error for Fault {}

@@ -14,6 +14,7 @@ mod operator;
 mod program;
 mod raw;
 mod shop_flow;
+mod typed;
 mod volume;
 
 #[path = "../sim/shop.rs"]

@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     ("shell", &["base", "node"]),
+    ("embed", &["base", "node", "shell"]),
     ("cli", &["base", "node", "shell"]),
     ("main", &["base", "node", "shell", "cli"]),
     ("loadtest", &["wire", "protocol", "message", "base"]),
