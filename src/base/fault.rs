@@ -40,6 +40,26 @@ pub enum Code {
 }
 
 impl Code {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 16] = [
+        Self::ParseError,
+        Self::InvalidRequest,
+        Self::UnknownOperation,
+        Self::ValidationError,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Conflict,
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::RateLimited,
+        Self::Backpressure,
+        Self::InternalError,
+        Self::BucketNotDefined,
+        Self::QueryNotDefined,
+        Self::RulesNotAvailable,
+        Self::SessionRevoked,
+    ];
+
     /// The string on the wire.
     pub fn as_str(self) -> &'static str {
         match self {

@@ -115,6 +115,9 @@ pub const RATE_LOG_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// same as none.
 pub const HEARTBEAT_MS_MAX: u64 = 86_400_000;
 
+/// Connections per second that an operator may ask for: more than any machine accepts.
+pub const ACCEPT_RATE_MAX: u64 = 1_000_000;
+
 /// Cores of one server. Far above any machine it runs on; an id has 16 bits.
 pub const CORES_MAX: usize = 1_024;
 
@@ -166,6 +169,9 @@ pub struct Limits {
     pub connections_max: Option<u64>,
     /// Admitted connections from one address; `None` = any number (P-16).
     pub connections_per_address_max: Option<u64>,
+    /// Connections that may begin per second, over all cores, 1 to [`ACCEPT_RATE_MAX`]; `None` = any number. The others are
+    /// told when to come back.
+    pub connections_per_second_max: Option<u64>,
 }
 
 impl Default for Limits {
@@ -181,6 +187,7 @@ impl Default for Limits {
             unsent_bytes_per_core_max: 256 * 1024 * 1024,
             connections_max: None,
             connections_per_address_max: None,
+            connections_per_second_max: None,
         }
     }
 }

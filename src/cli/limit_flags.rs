@@ -2,11 +2,14 @@
 
 use super::layer::{Backpressure, Layer};
 use super::resolve::{Errors, duration_ms};
-use crate::base::limits::{HEARTBEAT_MS_MAX, Limits, RATE_REQUESTS_MAX};
+use crate::base::limits::{ACCEPT_RATE_MAX, HEARTBEAT_MS_MAX, Limits, RATE_REQUESTS_MAX};
 use crate::node::{Heartbeat, RateLimit};
 use std::ops::RangeInclusive;
 
 const ANY: RangeInclusive<u64> = 0..=u64::MAX;
+
+/// Of `accept_rate`, connections per second.
+pub(super) const ACCEPT_RANGE: RangeInclusive<u64> = 1..=ACCEPT_RATE_MAX;
 
 /// Of `max_buffered_bytes` (P-181).
 pub(super) const BUFFERED_RANGE: RangeInclusive<u64> = 1..=u64::MAX;
@@ -35,6 +38,10 @@ pub(super) struct LimitFlags {
     /// Connections that one address may hold [default: unlimited]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_connections_per_ip: Option<String>,
+    /// Connections that may begin per second; the others are told when to come back
+    /// [default: unlimited]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    accept_rate: Option<String>,
     /// Subscriptions of one connection [default: 100]
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     max_subscriptions_per_connection: Option<String>,
@@ -88,6 +95,8 @@ impl LimitFlags {
         limits.subscriptions_total_max = max.unwrap_or(limits.subscriptions_total_max);
         let max = number("--max-shard-buffered-bytes", &self.max_shard_buffered_bytes);
         limits.unsent_bytes_per_core_max = max.unwrap_or(limits.unsent_bytes_per_core_max);
+        let rate = errors.number("--accept-rate", self.accept_rate.as_deref(), ACCEPT_RANGE);
+        limits.connections_per_second_max = rate.or(limits.connections_per_second_max);
         limits.unsent_bytes_mark = self.backpressure(file, errors).unsent_bytes_mark();
         Bounds {
             limits,

@@ -89,6 +89,7 @@ fn validation_errors_are_collected_in_order() {
             "--path=ws",
             "--log=a=b=c",
             "--max-connections-per-ip=-1",
+            "--accept-rate=0",
             "--max-payload-bytes=1k",
             "--rate-limit=100/0s",
             "--heartbeat-interval=0",
@@ -102,6 +103,7 @@ fn validation_errors_are_collected_in_order() {
             "Error: Invalid log filter: a=b=c (error parsing level filter: expected one of \"off\", \"error\", \"warn\", \"info\", \"debug\", \"trace\", or a number 0-5)",
             "Error: Invalid --max-payload-bytes: 1k (must be integer >= 0)",
             "Error: Invalid --max-connections-per-ip: -1 (must be integer >= 0)",
+            "Error: Invalid --accept-rate: 0 (must be integer 1-1000000)",
             "Error: Invalid --high-water-mark: 1.1 (must be above 0 and at most 1)",
             "Error: Invalid --rate-limit: 100/0s (must be requests/duration, such as 100/60s)",
             "Error: Invalid --heartbeat-interval: 0 (must be integer 1-86400000)",
@@ -116,7 +118,7 @@ fn limits_of_the_command_line_override_the_file() {
     // P-189, P-178
     let file = File::new(
         "limits.toml",
-        "[limits]\nmax_connections = 7\nmax_buffered_bytes = 100\nmax_shard_buffered_bytes = 9\n\
+        "[limits]\nmax_connections = 7\naccept_rate = 500\nmax_buffered_bytes = 100\nmax_shard_buffered_bytes = 9\n\
          [server]\nmax_connections_per_ip = 0\n[rate_limit]\nmax_requests = 1\nwindow = \"1m\"\n\
          [heartbeat]\ninterval = \"5s\"\ntimeout = 80\n",
     );
@@ -124,12 +126,19 @@ fn limits_of_the_command_line_override_the_file() {
     let limits = &settings.limits;
     assert_eq!((limits.connections_max, limits.connections_per_address_max), (Some(7), Some(0)));
     assert_eq!((limits.unsent_bytes_mark, limits.unsent_bytes_per_core_max), (80, 9));
+    assert_eq!(limits.connections_per_second_max, Some(500));
     assert_eq!(settings.rate_limit, Some(RateLimit { max_requests: 1, window_ms: 60_000 }));
     assert_eq!(settings.heartbeat, Heartbeat { interval_ms: 5_000, timeout_ms: 80 });
 
-    let typed =
-        ["--rate-limit=2/3s", "--heartbeat-timeout=90", "--high-water-mark=0.5", "--max-connections=8"];
+    let typed = [
+        "--rate-limit=2/3s",
+        "--heartbeat-timeout=90",
+        "--high-water-mark=0.5",
+        "--max-connections=8",
+        "--accept-rate=9",
+    ];
     let settings = config(&[&["-c", file.path()], &typed[..]].concat()).settings;
+    assert_eq!(settings.limits.connections_per_second_max, Some(9));
     assert_eq!((settings.limits.connections_max, settings.limits.unsent_bytes_mark), (Some(8), 50));
     assert_eq!(settings.rate_limit, Some(RateLimit { max_requests: 2, window_ms: 3_000 }));
     assert_eq!(settings.heartbeat, Heartbeat { interval_ms: 5_000, timeout_ms: 90 });

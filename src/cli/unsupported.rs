@@ -19,7 +19,7 @@ pub(super) const PERSISTENCE: [&str; 2] = ["file", "sqlite"];
 
 /// Keys of the TOML file that 01, 02 and 03 describe and this version does not have,
 /// by the name of their table ("" = top level).
-const TOML_KEYS: [(&str, &str); 22] = [
+const TOML_KEYS: [(&str, &str); 21] = [
     ("", "audit"),
     ("", "persistence"),
     ("", "procedures"),
@@ -30,7 +30,6 @@ const TOML_KEYS: [(&str, &str); 22] = [
     ("[auth]", "revocation"),
     ("[auth]", "subscribe_resource"),
     ("[auth]", "tier_unknown_roles"),
-    ("[auth]", "trusted_proxies"),
     ("[[auth.validator]]", "algorithms"),
     ("[[auth.validator]]", "key_file"),
     ("[[auth.validator]]", "jwks_file"),

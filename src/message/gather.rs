@@ -1,6 +1,7 @@
 //! Questions that every core answers a share of; the asking core joins the shares in core order.
 
 use super::explain::{Found, PlanShare};
+use super::metrics::CoreFigures;
 use super::registry::{ConnectionFigures, ServerShare};
 use crate::base::ids::{BucketId, QueryId, SubscriptionId};
 
@@ -17,6 +18,8 @@ pub enum Survey {
     Connections,
     /// `server.topLag`: the clients that lag most.
     TopLag,
+    /// `/metrics` (K-13).
+    Metrics,
     /// Whether everything committed so far has been told to all who watch it (S-207).
     Settle,
     /// To remove what has expired (S-191).
@@ -45,6 +48,8 @@ pub enum Share {
     Server(Box<ServerShare>),
     /// Of [`Survey::Connections`] and [`Survey::TopLag`].
     Connections(Vec<ConnectionFigures>),
+    /// Of [`Survey::Metrics`].
+    Metrics(Box<CoreFigures>),
     /// Of [`Survey::Settle`]: whether it has.
     Settled(bool),
     /// Of [`Survey::Expire`]: how many records.

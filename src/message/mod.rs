@@ -5,6 +5,7 @@ mod call;
 mod explain;
 mod gather;
 mod mail;
+mod metrics;
 mod operation;
 mod registry;
 
@@ -18,5 +19,6 @@ pub use call::{Call, RulesCall, SessionCall, Step, Verb};
 pub use explain::{Found, LivePlan, PlanShare, ReadFigures};
 pub use gather::{BucketFigures, Share, StoreShare, Survey};
 pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};
+pub use metrics::{CoreFigures, Load, Refusal, Traffic, Vitals};
 pub use operation::{Namespace, Operation};
 pub use registry::{ConnectionFigures, ConnectionTotals, RulesFigures, ServerShare};

@@ -1,6 +1,7 @@
 //! What cores tell of their connections and their load (01 §15).
 
 use super::gather::StoreShare;
+use super::metrics::Load;
 use crate::access::Identity;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -14,10 +15,8 @@ pub struct ServerShare {
     pub rules: Option<RulesFigures>,
     /// Its connections, added up.
     pub connections: ConnectionTotals,
-    /// Inputs handled since its start.
-    pub inputs: u64,
-    /// Bytes of all its connections that the operating system has not taken.
-    pub unsent_bytes: u64,
+    /// How busy it is.
+    pub load: Load,
 }
 
 /// Connections of one core, or of all.

@@ -5,15 +5,20 @@ use super::outbox::{Outbox, Output};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::ConnId;
 use crate::base::time::Now;
+use crate::message::Refusal;
 use crate::session::{Session, Stage};
-use crate::wire::http::{Status, plain_response};
+use crate::wire::http::come_back_later;
 use crate::wire::{CloseCode, Handshake};
 use std::net::IpAddr;
+
+/// Clients for whom there is no room are told to come back, spread over so many seconds.
+const RETRY_SPREAD_S: u64 = 10;
 
 impl Core {
     /// A client has connected; nothing is sent before its upgrade request, unless there are too
     /// many.
     pub(super) fn accept(&mut self, peer: IpAddr, now: Now, out: &mut Outbox) {
+        self.traffic.accepted += 1;
         let mut session = Session::new(peer);
         if self.settings.trusted_proxies.contain(peer) {
             session.stage = Stage::Handshake(Box::new(Handshake::behind_proxy()));
@@ -29,14 +34,31 @@ impl Core {
         } else if has_place {
             self.closing.expect_upgrade(conn, now, out);
         } else {
-            let response = plain_response(Status::ServiceUnavailable, "text/plain", "Too many connections");
-            self.last_words(conn, &response, now, out);
+            self.turn_away(conn, Refusal::Limit, "Too many connections\n", now, out);
         }
+    }
+
+    /// Whether an upgrade that is acceptable comes in a moment in which there are too many: then it
+    /// is told when to try again.
+    pub(super) fn is_over_rate(&mut self, conn: ConnId, now: Now, out: &mut Outbox) -> bool {
+        let is_over = self.shared.ramp.as_ref().is_some_and(|ramp| !ramp.admit(now.mono_ms));
+        if is_over {
+            self.turn_away(conn, Refusal::Rate, "Too many connections at once\n", now, out);
+        }
+        is_over
+    }
+
+    /// Tells a client in HTTP to come back later, each at another time.
+    fn turn_away(&mut self, conn: ConnId, why: Refusal, text: &str, now: Now, out: &mut Outbox) {
+        self.count_refusal(why);
+        let retry_after_s = 1 + self.random.next_u64() % RETRY_SPREAD_S;
+        self.last_words(conn, &come_back_later(retry_after_s, text), now, out);
     }
 
     /// Admits a connection that has just been upgraded, or closes it without a welcome (P-15).
     pub(super) fn admit(&mut self, conn: ConnId, now: Now, out: &mut Outbox) -> bool {
         if self.closing.is_stopping() {
+            self.count_refusal(Refusal::Stopping);
             self.close(conn, CloseCode::GOING_AWAY, "server_shutting_down", now, out);
             return false;
         }
@@ -44,11 +66,13 @@ impl Core {
         if let Some(max) = self.settings.limits.connections_per_address_max
             && !self.shared.addresses.admit(session.peer, max)
         {
+            self.count_refusal(Refusal::Address);
             self.close(conn, CloseCode::TOO_MANY_CONNECTIONS, "too_many_connections", now, out);
             return false;
         }
         session.number = self.shared.counters.next_connection();
         session.connected_at = now.unix_ms;
+        self.traffic.admitted += 1;
         self.begin_heartbeat(conn, now, out);
         true
     }
@@ -80,6 +104,7 @@ impl Core {
             None => limiter.key(&peer.to_string()),
         });
         key.window().accept(now.mono_ms).map_err(|retry_ms| {
+            self.traffic.rate_limited += 1;
             Fault::new(Code::RateLimited, format!("Rate limit exceeded. Retry after {retry_ms}ms"))
                 .with_details(format!("{{\"retryAfterMs\":{retry_ms}}}").into_bytes())
         })

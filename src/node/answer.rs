@@ -19,9 +19,12 @@ impl Core {
         let is_open = session.is_open();
         match outcome {
             Outcome::Data(json) => {
+                self.traffic.results += 1;
+                self.traffic.transactions_committed += u64::from(pending.due == Due::Transaction);
                 self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
             }
             Outcome::Fault(fault) => {
+                self.traffic.transactions_aborted += u64::from(pending.due == Due::Transaction);
                 if pending.due == Due::Subscription {
                     self.shared.counters.release_subscription();
                 }

@@ -46,6 +46,7 @@ impl Core {
         let Some(session) = self.session(conn) else { return };
         let abandoned = std::mem::take(&mut session.unsent_bytes);
         self.leave_budget(abandoned);
+        self.traffic.slow_consumers += 1;
         out.push(Output::Discard(conn));
         self.close(conn, CloseCode::TRY_AGAIN_LATER, "slow_consumer", now, out);
     }

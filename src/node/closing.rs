@@ -70,6 +70,11 @@ impl Closing {
         matches!(self.stop, Stop::Forced | Stop::Stopped)
     }
 
+    /// Connections past their upgrade whose socket is there.
+    pub(super) fn websockets(&self) -> usize {
+        self.websockets
+    }
+
     /// A connection has been upgraded.
     pub(super) fn count_websocket(&mut self) {
         self.websockets += 1;
@@ -140,7 +145,7 @@ impl Core {
                 self.dismiss(conn, now, out);
             }
             Stage::Finishing => self.close(conn, CloseCode::NORMAL, "server_shutdown", now, out),
-            Stage::Handshake(_) | Stage::Ready | Stage::Closing => {}
+            Stage::Handshake(_) | Stage::Scraping | Stage::Ready | Stage::Closing => {}
         }
     }
 
@@ -219,7 +224,7 @@ impl Core {
         for conn in self.conns() {
             let Some(session) = self.session(conn) else { continue };
             match session.stage {
-                Stage::Handshake(_) => out.push(Output::Drop(conn)),
+                Stage::Handshake(_) | Stage::Scraping => out.push(Output::Drop(conn)),
                 Stage::Ready if session.is_idle() => {
                     self.close(conn, CloseCode::NORMAL, "server_shutdown", now, out);
                 }

@@ -7,7 +7,7 @@ use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
 use crate::base::limits::PUSH_COPY_BYTES_MAX;
 use crate::base::time::Now;
-use crate::message::PushSet;
+use crate::message::{PushSet, Traffic};
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
 use crate::session::{Hub, Session, Subscriber, Watched};
 use crate::wire::{self, Opcode};
@@ -39,7 +39,8 @@ impl Core {
                 } else if !is_single {
                     due.push((*subscriber, query, Rc::clone(&before), Rc::clone(&body)));
                 } else {
-                    push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, out);
+                    let traffic = &mut self.traffic;
+                    push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, traffic, out);
                 }
             }
         }
@@ -49,7 +50,8 @@ impl Core {
             if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation)
                 && let Some((_, subscriber)) = self.hub.query_mut(query, id)
             {
-                push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, out);
+                let traffic = &mut self.traffic;
+                push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, traffic, out);
             }
         }
         self.end_expired(&expired, out);
@@ -66,9 +68,10 @@ impl Core {
             if session.has_expired(now.unix_ms) {
                 expired.push(conn);
             } else if session.withholds_pushes(mark) {
+                self.traffic.events_dropped += 1;
                 session.events_dropped += 1; // K-5: events are not state and cannot be conflated
             } else {
-                send(session, conn, EVENT_HEAD, subscriber.id, &body, out);
+                send(session, conn, EVENT_HEAD, subscriber.id, &body, &mut self.traffic, out);
             }
         }
         self.end_expired(&expired, out);
@@ -84,6 +87,7 @@ impl Core {
         session.unsent_bytes -= known;
         session.taken_bytes += bytes;
         session.pulse.sent(bytes);
+        self.traffic.bytes_sent += bytes;
         self.leave_budget(known);
         let Some(session) = self.session(conn) else { return };
         let serves = session.is_held_up() && session.has_read_up() && session.flight.is_empty();
@@ -106,7 +110,7 @@ impl Core {
         if session.has_expired(now.unix_ms) {
             self.end_subscriptions(conn, out);
         } else {
-            catch_up(session, &mut self.hub, mark, out);
+            catch_up(session, &mut self.hub, mark, &mut self.traffic, out);
         }
     }
 
@@ -124,6 +128,7 @@ fn push_or_mark(
     before: impl FnOnce() -> NonZeroU64,
     body: &LocalBody,
     mark: u64,
+    traffic: &mut Traffic,
     out: &mut Outbox,
 ) {
     if session.withholds_push(mark, subscriber.pushed_to) {
@@ -131,12 +136,13 @@ fn push_or_mark(
         subscriber.conflations = subscriber.conflations.saturating_add(1);
         session.stale_subscriptions += 1;
         session.conflations = session.conflations.saturating_add(1);
+        traffic.conflations += 1;
     } else {
-        send_result(session, subscriber, body, out);
+        send_result(session, subscriber, body, traffic, out);
     }
 }
 
-fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, out: &mut Outbox) {
+fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, traffic: &mut Traffic, out: &mut Outbox) {
     let hasher = hub.hasher();
     let count = session.subscriptions.len();
     let from = session.catch_up_from as usize;
@@ -156,14 +162,20 @@ fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, out: &mut Outbox) {
         subscriber.stale = None;
         session.stale_subscriptions -= 1;
         if latest.digest(&hasher) != delivered {
-            send_result(session, subscriber, latest, out);
+            send_result(session, subscriber, latest, traffic, out);
         }
     }
 }
 
-fn send_result(session: &mut Session, subscriber: &mut Subscriber, body: &LocalBody, out: &mut Outbox) {
+fn send_result(
+    session: &mut Session,
+    subscriber: &mut Subscriber,
+    body: &LocalBody,
+    traffic: &mut Traffic,
+    out: &mut Outbox,
+) {
     let before = session.unsent_bytes;
-    send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, out);
+    send(session, subscriber.conn, QUERY_HEAD, subscriber.id, body, traffic, out);
     subscriber.pushed_bytes += session.unsent_bytes - before;
     subscriber.pushed_to = session.taken_bytes + session.unsent_bytes;
 }
@@ -176,11 +188,14 @@ fn send(
     head: &str,
     id: SubscriptionId,
     body: &LocalBody,
+    traffic: &mut Traffic,
     out: &mut Outbox,
 ) {
     if !session.is_open() {
         return;
     }
+    traffic.pushes += 1;
+    traffic.messages_sent += 1;
     let mut digits = itoa::Buffer::new();
     let number = digits.format(id.0).as_bytes();
     let tail = br#"","data":"#;

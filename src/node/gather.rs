@@ -7,7 +7,7 @@ use super::Core;
 use super::outbox::Outbox;
 use crate::base::ids::{ConnId, CoreId};
 use crate::base::time::Now;
-use crate::message::{Answer, ConnectionFigures, Json, Mail, Outcome, Share, Survey};
+use crate::message::{Answer, ConnectionFigures, CoreFigures, Json, Mail, Outcome, Share, Survey};
 use crate::protocol;
 use std::collections::BTreeMap;
 
@@ -30,6 +30,8 @@ struct Gathering {
 /// Who has asked.
 enum Asker {
     Conn(ConnId),
+    /// Somebody who speaks HTTP, and whether it wants the head only.
+    Scrape(ConnId, bool),
     /// A core that settles: its number for that, and whether nothing was kept back here.
     Core(CoreId, u64, bool),
 }
@@ -44,6 +46,11 @@ impl Core {
     /// Asks every core, this one included. The connection is answered when the last has told.
     pub(super) fn gather(&mut self, conn: ConnId, question: Survey, out: &mut Outbox) {
         self.ask_all(Asker::Conn(conn), question, out);
+    }
+
+    /// The same for somebody who speaks HTTP.
+    pub(super) fn scrape(&mut self, conn: ConnId, is_head: bool, out: &mut Outbox) {
+        self.ask_all(Asker::Scrape(conn, is_head), Survey::Metrics, out);
     }
 
     fn ask_all(&mut self, asker: Asker, question: Survey, out: &mut Outbox) {
@@ -67,6 +74,7 @@ impl Core {
             Survey::Connections => Share::Connections(self.connection_figures(now)),
             Survey::TopLag => Share::Connections(self.lagging_figures(now)),
             Survey::Expire => Share::Expired(self.shard.expire(now) as u64),
+            Survey::Metrics => Share::Metrics(Box::new(self.figures())),
             Survey::Flush => Share::Flushed,
             Survey::Locate(id) => Share::Located(self.locate(id)),
             Survey::Explain { found, .. } => Share::Explained(self.plan_share(&found.plan)),
@@ -82,7 +90,7 @@ impl Core {
     }
 
     /// Takes the share of a core.
-    pub(super) fn told(&mut self, from: CoreId, number: u64, share: Share, out: &mut Outbox) {
+    pub(super) fn told(&mut self, from: CoreId, number: u64, share: Share, now: Now, out: &mut Outbox) {
         let gathering = self.gatherings.running.get_mut(&number).expect("a share answers a question");
         let earlier = gathering.shares[from.index()].replace(share);
         assert!(earlier.is_none(), "a core tells once");
@@ -95,6 +103,10 @@ impl Core {
         let mut shares = shares.into_iter().flatten();
         let conn = match asker {
             Asker::Conn(conn) => conn,
+            Asker::Scrape(conn, is_head) => {
+                let metrics = self.join(&question, shares.collect());
+                return self.scraped(conn, &metrics, is_head, now, out);
+            }
             Asker::Core(core, number, is_settled) => {
                 let share = Share::Settled(is_settled);
                 return self.post(core, Mail::Tell { number, share }, out);
@@ -143,6 +155,11 @@ impl Core {
                 let removed =
                     shares.iter().map(|share| if let Share::Expired(removed) = share { *removed } else { 0 });
                 removed.sum::<u64>().to_string().into_bytes()
+            }
+            Survey::Metrics => {
+                let of_core = |share| if let Share::Metrics(figures) = share { Some(*figures) } else { None };
+                let cores: Vec<CoreFigures> = shares.into_iter().filter_map(of_core).collect();
+                protocol::metrics(&cores).into_bytes()
             }
             Survey::Flush | Survey::Locate(_) | Survey::Explain { .. } => Vec::new(),
             Survey::Queries => {

@@ -12,7 +12,27 @@ use crate::resilience::{Heartbeat, Verdict};
 use crate::wire::{self, CloseCode};
 use std::rc::Rc;
 
+/// Whether clients are being read from at all.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Hearing {
+    is_held_back: bool,
+    /// Since when they are again, monotonic milliseconds; `None` = they always were.
+    since_ms: Option<u64>,
+}
+
 impl Core {
+    /// The shell stops reading from all clients, or reads on.
+    pub(super) fn hold_back(&mut self, is_held_back: bool, now: Now) {
+        self.hearing = Hearing { is_held_back, since_ms: Some(now.mono_ms) };
+    }
+
+    /// Whether what a client has sent in time has been read by now.
+    fn is_up_to_date(&self, now: Now) -> bool {
+        let tick_ms = self.settings.heartbeat.tick_ms();
+        let Hearing { is_held_back, since_ms } = self.hearing;
+        !is_held_back && since_ms.is_none_or(|since_ms| now.mono_ms - since_ms > tick_ms)
+    }
+
     /// A connection has been admitted: its first ping is one interval away (P-101).
     pub(super) fn begin_heartbeat(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
         let due_ms = self.wheel.add(conn, self.settings.heartbeat.interval_ms, now.mono_ms);
@@ -50,6 +70,7 @@ impl Core {
         let Heartbeat { interval_ms, .. } = self.settings.heartbeat;
         let patience_ms = self.settings.heartbeat.patience_ms();
         let tick_ms = self.settings.heartbeat.tick_ms();
+        let is_up_to_date = self.is_up_to_date(now);
         let Some(session) = self.sessions.get_mut(conn.slot, conn.generation).filter(|s| s.is_open()) else {
             return; // it has left the wheel with this
         };
@@ -58,13 +79,14 @@ impl Core {
         if session.pulse.is_pinged() {
             // A core that was busy when this was due has not read what came meanwhile (P-106).
             let is_late = now.mono_ms - due_ms > tick_ms;
-            match session.pulse.judge(!session.paused, session.unsent_bytes) {
+            match session.pulse.judge(is_up_to_date && !session.paused, session.unsent_bytes) {
                 // From when it was due, so that delays do not add up.
                 Verdict::Alive if interval_ms > patience_ms => next = (due_ms, interval_ms - patience_ms),
                 Verdict::Alive => self.ping(conn, ping, now, out),
                 Verdict::Unheard => {}
                 Verdict::Dead if is_late => next = (now.mono_ms, tick_ms),
                 Verdict::Dead => {
+                    self.traffic.heartbeat_timeouts += 1;
                     return self.close(conn, CloseCode::HEARTBEAT_TIMEOUT, "heartbeat_timeout", now, out);
                 }
             }
@@ -83,6 +105,7 @@ impl Core {
         let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { return };
         session.unsent_bytes += frame.len() as u64;
         session.pulse.ping(now.unix_ms, session.unsent_bytes);
+        self.traffic.messages_sent += 1;
         out.push(Output::Send(conn, Chunk::Shared(Rc::clone(frame))));
     }
 }

@@ -14,6 +14,7 @@ mod embedded;
 mod expiry;
 mod explain;
 mod fence;
+mod figures;
 mod gather;
 mod heartbeat;
 mod http;
@@ -29,7 +30,7 @@ mod stats;
 
 // Words of the configuration, for those who make settings.
 pub use crate::access::{Settings as AuthSettings, StaticToken};
-pub use crate::message::Mail;
+pub use crate::message::{Mail, Vitals};
 pub use crate::query::Definition as QueryDefinition;
 pub use crate::resilience::{Heartbeat, RateLimit};
 pub use crate::shard::Census as ShardCensus;
@@ -46,7 +47,7 @@ use crate::base::json::Parser;
 use crate::base::random::Random;
 use crate::base::slots::Slots;
 use crate::base::time::Now;
-use crate::message::{Admin, Change, Leave};
+use crate::message::{Admin, Change, Leave, Traffic};
 use crate::resilience::{Released, Wheel};
 use crate::router::{Catalog, Placed};
 use crate::session::{Hub, Session, Watched};
@@ -57,9 +58,11 @@ use composite::Composites;
 use coordinate::Coordinators;
 use embedded::Embedded;
 use gather::Gatherings;
+use heartbeat::Hearing;
 use registrar::Registrar;
 use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::panic::RefUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -85,6 +88,8 @@ pub enum Input<'a> {
     Listen(ListenerId, EventPattern),
     /// And no more.
     Unlisten(ListenerId),
+    /// No client is read from until this comes again with `false`: another core's inbox is full.
+    HeldBack(bool),
     /// Time has passed.
     Tick,
     /// Stop serving; clients get this long to leave on their own, milliseconds (P-170).
@@ -125,11 +130,14 @@ struct Core {
     closing: Closing,
     /// When connections are pinged, and when their pongs are due.
     wheel: Wheel<ConnId>,
+    hearing: Hearing,
     released_keys: Released,
     /// For what is to differ from client to client.
     random: Random,
     /// Inputs handled since the start.
     inputs: u64,
+    traffic: Traffic,
+    vitals: Box<dyn Fn() -> Vitals + RefUnwindSafe>,
     /// Bytes that the operating system has not taken, of all connections that are not given up.
     unsent_bytes: u64,
     /// Mail from this core to itself.
@@ -200,9 +208,12 @@ impl Node {
             expiry_at: None,
             closing: Closing::default(),
             wheel,
+            hearing: Hearing::default(),
             released_keys: Released::default(),
             random: Random::from_seed(fork(&mut random)),
             inputs: 0,
+            traffic: Traffic::default(),
+            vitals: Box::new(Vitals::default),
             unsent_bytes: 0,
             local: VecDeque::new(),
             posts: Posts::new(),
@@ -210,18 +221,28 @@ impl Node {
         Self { parser: Parser::default(), core }
     }
 
+    /// Says how to measure the core that this is. Asked when somebody asks for statistics, and for
+    /// nothing that is decided here.
+    pub fn measure_with(&mut self, vitals: impl Fn() -> Vitals + RefUnwindSafe + 'static) {
+        self.core.vitals = Box::new(vitals);
+    }
+
     /// Handles one input. The caller drains `out` completely before the next call.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
         self.core.inputs += 1;
         match input {
             Input::Accepted { peer } => self.core.accept(peer, now, out),
-            Input::Bytes(conn, bytes) => self.receive(conn, bytes, now, out),
+            Input::Bytes(conn, bytes) => {
+                self.core.traffic.bytes_received += bytes.len() as u64;
+                self.receive(conn, bytes, now, out);
+            }
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
             Input::Call(number, call) => self.call(number, call, out),
             Input::Listen(listener, pattern) => self.core.shard.listen(listener, pattern),
             Input::Unlisten(listener) => self.core.shard.unlisten(listener),
+            Input::HeldBack(is_held_back) => self.core.hold_back(is_held_back, now),
             Input::Tick => {
                 self.core.tick(now, out);
                 self.core.expire(now, out);
@@ -303,7 +324,7 @@ impl Core {
             Mail::Admin(Admin::Alter(alteration)) => self.shard.alter(alteration, &mut posts),
             Mail::Admin(admin) => self.admin(from, admin, out),
             Mail::Ask { number, question } => self.asked(from, number, question, now, out),
-            Mail::Tell { number, share } => self.told(from, number, share, out),
+            Mail::Tell { number, share } => self.told(from, number, share, now, out),
         }
         self.post_all(posts, out);
     }

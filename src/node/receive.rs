@@ -6,6 +6,7 @@ use super::{Core, Node};
 use crate::base::ids::ConnId;
 use crate::base::limits::FRAGMENTS_MAX;
 use crate::base::time::Now;
+use crate::message::Refusal;
 use crate::protocol;
 use crate::session::Stage;
 use crate::wire::{self, CloseCode, Input, Limits, Message, Progress};
@@ -21,7 +22,7 @@ impl Node {
                     self.frames(conn, &mut bytes[consumed..], now, out);
                 }
             }
-            Stage::Finishing | Stage::Closing | Stage::Gone => {}
+            Stage::Scraping | Stage::Finishing | Stage::Closing | Stage::Gone => {}
         }
     }
 
@@ -37,6 +38,7 @@ impl Node {
         while self.core.session(conn).is_some_and(|session| session.is_open()) {
             let message = fence((&mut decoder, &mut input), |(decoder, input)| decoder.next(input, &limits));
             let Ok(message) = message.map_err(|cause| self.core.fail(conn, cause, now, out)) else { break };
+            self.core.traffic.messages_received += u64::from(matches!(message, Ok(Some(_))));
             match message {
                 Ok(None) => break,
                 Ok(Some(Message::Text(text))) => {
@@ -69,11 +71,14 @@ impl Core {
                 return None;
             }
         };
+        let source = handshake.source();
         match progress {
             Progress::Incomplete => None,
+            Progress::Accepted { .. } if self.is_over_rate(conn, now, out) => None,
             Progress::Accepted { response, consumed, forwarded_for } => {
+                let session = self.sessions.get_mut(conn.slot, conn.generation)?;
                 let trusted = &self.settings.trusted_proxies;
-                let peer = handshake.source().unwrap_or(session.peer);
+                let peer = source.unwrap_or(session.peer);
                 session.peer = forwarded_for.map_or(peer, |hops| trusted.client(peer, &hops));
                 session.stage = Stage::Ready;
                 session.is_websocket = true;
@@ -91,6 +96,7 @@ impl Core {
                 None
             }
             Progress::Rejected { response } => {
+                self.count_refusal(Refusal::Handshake);
                 self.last_words(conn, &response, now, out);
                 None
             }
@@ -135,5 +141,6 @@ impl Core {
         let before = buffer.len();
         write(buffer);
         session.unsent_bytes += (buffer.len() - before) as u64;
+        self.traffic.messages_sent += 1;
     }
 }

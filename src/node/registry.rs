@@ -26,8 +26,7 @@ impl Core {
             store: self.store_share(),
             rules: self.shard.rules_figures(),
             connections: totals,
-            inputs: self.inputs,
-            unsent_bytes: self.unsent_bytes,
+            load: self.load(),
         }
     }
 

@@ -266,6 +266,7 @@ impl Core {
 
     /// Sends an error.
     pub(super) fn error(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) {
+        self.traffic.errors[fault.code as usize] += 1;
         let expose = self.settings.expose_error_details;
         self.frame(conn, out, |out| protocol::error(out, id, fault, expose));
     }
@@ -278,6 +279,7 @@ impl Core {
         out: &mut Outbox,
         data: impl FnOnce(&mut Vec<u8>),
     ) {
+        self.traffic.results += 1;
         self.frame(conn, out, |out| protocol::result_with(out, id, data));
     }
 
@@ -319,6 +321,7 @@ pub(super) fn due(plan: &Plan<'_>) -> Due {
     match plan {
         Plan::One { op: Op::Subscribe { .. } | Op::Rules(RulesCall::Subscribe(_)), .. }
         | Plan::Composite { .. } => Due::Subscription,
+        Plan::One { op: Op::Transaction(_), .. } | Plan::Several(_) => Due::Transaction,
         _ => Due::Data,
     }
 }

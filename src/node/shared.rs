@@ -3,7 +3,7 @@
 
 use super::Settings;
 use crate::base::counters::Counters;
-use crate::resilience::{Addresses, RateLimiter};
+use crate::resilience::{Addresses, Ramp, RateLimiter};
 
 /// Made once per server, from the same settings as its nodes.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Shared {
     pub(super) limiter: Option<RateLimiter>,
     /// Connections by address.
     pub(super) addresses: Addresses,
+    /// Connections by second; `None` = unlimited.
+    pub(super) ramp: Option<Ramp>,
 }
 
 impl Shared {
@@ -23,6 +25,7 @@ impl Shared {
             counters: Counters::default(),
             limiter: settings.rate_limit.map(|limit| RateLimiter::new(limit, seed)),
             addresses: Addresses::new(seed),
+            ramp: settings.limits.connections_per_second_max.map(Ramp::new),
         }
     }
 }

@@ -5,6 +5,7 @@ mod decode;
 mod envelope;
 mod explain;
 mod fields;
+mod metrics;
 mod outgoing;
 mod registry;
 mod stats;
@@ -14,6 +15,7 @@ mod transaction;
 pub use decode::{decode, no_such_subscription, unknown};
 pub use envelope::{Envelope, Incoming, parse};
 pub use explain::explained;
+pub use metrics::{METRICS_TYPE, metrics};
 pub use outgoing::{
     EVENT_HEAD, QUERY_HEAD, error, logged_out, login, ping, result, result_with, shutdown, subscribed,
     unsubscribed, watching, welcome, whoami,

@@ -4,7 +4,7 @@
 //! have: where the load is, and who lags behind.
 
 use crate::base::json;
-use crate::message::{ConnectionFigures, ConnectionTotals, RulesFigures, ServerShare};
+use crate::message::{ConnectionFigures, ConnectionTotals, Load, RulesFigures, ServerShare};
 
 /// The figures of `server.stats`, added up over all cores.
 pub struct ServerStats<'a> {
@@ -111,8 +111,11 @@ fn shard(out: &mut Vec<u8>, core: u64, share: &ServerShare) {
     number(out, "connections", share.connections.active);
     number(out, "buckets", share.store.buckets.len() as u64);
     number(out, "records", share.store.buckets.iter().map(|(_, figures)| figures.records).sum());
-    number(out, "inputs", share.inputs);
-    number(out, "unsentBytes", share.unsent_bytes);
+    let Load { turns, unsent_bytes, vitals } = share.load;
+    number(out, "turns", turns);
+    number(out, "cpuMs", vitals.cpu_us / 1_000);
+    number(out, "inboxPeak", vitals.inbox_messages_peak);
+    number(out, "unsentBytes", unsent_bytes);
     out.push(b'}');
 }
 

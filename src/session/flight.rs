@@ -36,6 +36,8 @@ pub enum Due {
     Data,
     /// A subscription, for which a place is reserved.
     Subscription,
+    /// What a transaction comes to.
+    Transaction,
 }
 
 /// The requests of a connection that are executing, in order.

@@ -72,6 +72,8 @@ const _: () = assert!(size_of::<Session>() <= SESSION_BYTES_MAX);
 pub enum Stage {
     /// Waiting for the upgrade request.
     Handshake(Box<Handshake>),
+    /// It has asked for `/metrics`, which are being gathered; input is discarded.
+    Scraping,
     /// Speaking the protocol.
     Ready,
     /// The server stops: requests already received are answered, input is discarded.

@@ -51,6 +51,9 @@ impl Shard {
         let bucket = self.buckets.remove(&id).expect("the registrar knows what exists");
         self.listeners.drop_bucket(id);
         self.dropped.insert(id, bucket.definition().name().into());
+        let cost = self.live.statistics(id);
+        self.live_of_dropped.0 += cost.examined;
+        self.live_of_dropped.1 += cost.updated;
         let mut ended: BTreeMap<CoreId, Vec<LiveId>> = BTreeMap::new();
         for (live, core) in self.live.end_bucket(id) {
             ended.entry(core).or_default().push(live);

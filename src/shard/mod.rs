@@ -49,6 +49,8 @@ pub struct Shard {
     /// When a record may expire at the earliest, milliseconds since the Unix epoch.
     expires_at: Option<u64>,
     listeners: Listeners,
+    /// What live queries of dropped buckets have cost: examined, updated.
+    live_of_dropped: (u64, u64),
     /// Only on the core of facts and events.
     engine: Option<Engine>,
     locks: Locks,
@@ -90,6 +92,7 @@ impl Shard {
             redefining: None,
             expires_at: None,
             listeners: Listeners::default(),
+            live_of_dropped: (0, 0),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::new(random.next_u64()),
             prepared: BTreeMap::new(),
@@ -161,6 +164,12 @@ impl Shard {
             };
             (*id, figures)
         })
+    }
+
+    /// What live queries of buckets that were dropped have cost: how many were examined for a
+    /// change, and updated.
+    pub fn live_of_dropped(&self) -> (u64, u64) {
+        self.live_of_dropped
     }
 
     /// What is left.

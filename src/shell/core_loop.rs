@@ -24,6 +24,7 @@ use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -118,7 +119,10 @@ pub(super) async fn run(start: Start) {
 impl CoreLoop {
     /// Takes the descriptors that a core needs.
     fn new(start: Start) -> io::Result<(Rc<Self>, Inbox, Rc<TcpListener>)> {
-        let Start { node, id, tuning, mailbox, outgoing, clock, listener, stopped, started: _ } = start;
+        let Start { mut node, id, tuning, mailbox, outgoing, clock, listener, stopped, started: _ } = start;
+        let inbox = Inbox::new(mailbox)?;
+        let peak = inbox.peak();
+        node.measure_with(move || sys::vitals(peak.load(Ordering::Relaxed)));
         let core = Self {
             id,
             tuning,
@@ -139,7 +143,7 @@ impl CoreLoop {
             is_over: Cell::new(false),
             stopped,
         };
-        Ok((Rc::new(core), Inbox::new(mailbox)?, Rc::new(TcpListener::from_std(listener)?)))
+        Ok((Rc::new(core), inbox, Rc::new(TcpListener::from_std(listener)?)))
     }
 
     /// Handles one input and carries out what follows from it.
@@ -298,6 +302,7 @@ impl CoreLoop {
         // Counts over sleeps: a sender that is just as fast would never let this task sleep.
         let mut handled = 0;
         loop {
+            inbox.note_length();
             while let Some(parcel) = inbox.next() {
                 match parcel {
                     Parcel::Mail(from, mail) => drop(self.drive(Input::Posted(from, mail))),
@@ -314,6 +319,7 @@ impl CoreLoop {
                 if handled >= self.tuning.turn_budget {
                     handled = 0;
                     self.yield_to_ring().await;
+                    inbox.note_length();
                 }
             }
             if !self.look_out_for_mail(inbox).await {
@@ -381,8 +387,12 @@ async fn accept(core: Rc<CoreLoop>, listener: Rc<TcpListener>) {
 
 /// Calls the node when it wants to be called, and tries full inboxes again.
 async fn keep_time(core: Rc<CoreLoop>) {
+    let mut was_held = false;
     while !core.is_over.get() {
         let is_held = core.outgoing.is_congested();
+        if is_held != std::mem::replace(&mut was_held, is_held) {
+            core.drive(Input::HeldBack(is_held)); // P-106: unread pongs are nobody's fault
+        }
         if !is_held {
             core.release();
         }

@@ -19,7 +19,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// What arrives in a core's inbox.
 pub(super) enum Parcel {
@@ -86,6 +86,8 @@ pub(super) fn mesh(cores: usize) -> io::Result<(Vec<Address>, Vec<Mailbox>)> {
 /// The receiving side within its core.
 pub(super) struct Inbox {
     mailbox: Mailbox,
+    /// The most parcels that were found waiting.
+    peak: Arc<AtomicU64>,
     /// A second descriptor of the eventfd, in the only monoio type whose `readable` works with
     /// both drivers.
     event: TcpStream,
@@ -94,7 +96,21 @@ pub(super) struct Inbox {
 impl Inbox {
     pub(super) fn new(mailbox: Mailbox) -> io::Result<Self> {
         let event = mailbox.bell.event.try_clone()?;
-        Ok(Self { mailbox, event: TcpStream::from_std(event.into())? })
+        Ok(Self { mailbox, peak: Arc::default(), event: TcpStream::from_std(event.into())? })
+    }
+
+    /// Where the most parcels that were found waiting are noted, by [`Inbox::note_length`].
+    pub(super) fn peak(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.peak)
+    }
+
+    /// Takes note of how many parcels wait. Once per batch.
+    pub(super) fn note_length(&self) {
+        let length = self.mailbox.queue.len() as u64;
+        // Nobody else writes it.
+        if length > self.peak.load(Ordering::Relaxed) {
+            self.peak.store(length, Ordering::Relaxed);
+        }
     }
 
     /// The next parcel, if there is one.

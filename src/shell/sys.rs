@@ -2,6 +2,7 @@
 //! calling libc with arguments that live for the call.
 #![allow(unsafe_code)]
 
+use crate::node::Vitals;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 
@@ -112,6 +113,35 @@ pub(super) fn random_seed() -> io::Result<[u8; 32]> {
     // SAFETY: the kernel fills at most the 32 bytes; up to 256 are delivered whole.
     let got = unsafe { libc::getrandom(seed.as_mut_ptr().cast(), seed.len(), 0) };
     if got == 32 { Ok(seed) } else { Err(io::Error::last_os_error()) }
+}
+
+/// What the system says of the calling thread and its process.
+pub(super) fn vitals(inbox_messages_peak: u64) -> Vitals {
+    Vitals {
+        cpu_us: thread_cpu_us(),
+        inbox_messages_peak,
+        resident_bytes: resident_bytes().unwrap_or_default(),
+    }
+}
+
+/// CPU time of the calling thread, microseconds.
+fn thread_cpu_us() -> u64 {
+    // SAFETY: the call fills one zeroed timespec; this clock exists on every Linux.
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time);
+        time
+    };
+    u64::try_from(time.tv_sec * 1_000_000 + time.tv_nsec / 1_000).unwrap_or_default()
+}
+
+/// Memory of the process that is resident, if the system says so.
+fn resident_bytes() -> Option<u64> {
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: u64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    // SAFETY: the call takes no pointers.
+    let page_bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Some(pages * u64::try_from(page_bytes).ok()?)
 }
 
 /// Gives memory that is free back to the system, as far as the allocator can.

@@ -31,7 +31,7 @@ pub enum Status {
     UpgradeRequired,
     /// 431: a head above [`HEAD_BYTES_MAX`] or [`HEADERS_MAX`] (P-11).
     HeadersTooLarge,
-    /// 503: for `/readyz` while the server is not ready (K-13).
+    /// 503: for `/readyz` while the server is not ready (K-13), and for clients that there is no room for.
     ServiceUnavailable,
 }
 
@@ -57,6 +57,12 @@ impl Status {
 /// send only the part up to the empty line.
 pub fn plain_response(status: Status, content_type: &str, body: &str) -> Vec<u8> {
     response(status, content_type, "", body)
+}
+
+/// The answer to somebody who is to come back after so many seconds.
+pub fn come_back_later(retry_after_s: u64, body: &str) -> Vec<u8> {
+    let header = format!("Retry-After: {retry_after_s}\r\n");
+    response(Status::ServiceUnavailable, "text/plain; charset=utf-8", &header, body)
 }
 
 /// An answer with further header lines, each of them ended by CRLF.

@@ -171,3 +171,29 @@ fn the_grace_period_has_heartbeats() {
         clients.iter_mut().for_each(|client| assert_eq!(client.receive(cluster), [timed_out()]));
     });
 }
+
+// P-106, K-6: a core whose mail finds others' inboxes full reads from nobody; pongs that wait unread
+// meanwhile, or were not read yet when it is over, are not the clients' fault
+#[test]
+fn clients_that_are_held_back_are_not_timed_out() {
+    on_all(beating, |cluster, clients| {
+        let mut silent = Client::welcomed(cluster, 0);
+        cluster.advance(1_000);
+        let hold_back = |cluster: &mut Cluster, is_held_back| {
+            (0..cluster.cores()).for_each(|core| cluster.hold_back(core, is_held_back));
+        };
+        hold_back(cluster, true);
+        clients.iter_mut().for_each(|client| pong(client, cluster, START_UNIX_MS + 1_000));
+        cluster.advance(400);
+        cluster.advance(400);
+        cluster.advance(399);
+        hold_back(cluster, false);
+        cluster.advance_before_reading(1);
+        for client in clients.iter_mut().chain([&mut silent]) {
+            assert_eq!(client.receive(cluster), [ping(1_000)]);
+        }
+        cluster.advance(400);
+        assert_eq!(silent.receive(cluster), [timed_out()], "it has not answered at all");
+        clients.iter_mut().for_each(|client| assert!(!client.receive(cluster).contains(&timed_out())));
+    });
+}

@@ -68,10 +68,45 @@ fn connections_in_all() {
         cluster.settle();
         assert_eq!(third.receive(cluster), []);
         assert!(third.http.starts_with("HTTP/1.1 503 Service Unavailable\r\n"), "{}", third.http);
+        assert!(third.http.contains("\r\nRetry-After: "), "{}", third.http);
         assert!(cluster.server_has_ended(third.link));
         cluster.end(first.link);
         cluster.settle();
         Client::welcomed(cluster, 0);
+    });
+}
+
+// Issue 6: more connections at once than may begin are told when to come back, each at another time;
+// those who only look after the server are not counted, nor are bad requests
+#[test]
+fn connections_per_second() {
+    let slow = |cores| setups::limited(cores, |limits| limits.connections_per_second_max = Some(20));
+    on_all(slow, |cluster| {
+        let last = cluster.cores() - 1;
+        let mut crowd: Vec<Client> = (0..50).map(|n| Client::connect(cluster, n % (last + 1))).collect();
+        let probe = cluster.connect(0);
+        cluster.send(probe, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+        cluster.settle();
+        assert!(cluster.links[probe].to_client.ends_with(b"ready\n"));
+        let welcomed = crowd.iter_mut().filter_map(|client| client.receive(cluster).pop()).count();
+        assert_eq!(welcomed, 2, "a tenth of a second's worth");
+        let refused =
+            crowd.iter().filter(|client| client.http.starts_with("HTTP/1.1 503 Service Unavailable\r\n"));
+        let seconds: Vec<u64> = refused
+            .map(|client| {
+                assert!(cluster.server_has_ended(client.link));
+                let value = client.http.split("\r\nRetry-After: ").nth(1).expect("when to come back");
+                value.split("\r\n").next().expect("a line").parse().expect("whole seconds")
+            })
+            .collect();
+        assert_eq!(seconds.len(), 48);
+        assert!(seconds.iter().all(|seconds| (1..=10).contains(seconds)), "{seconds:?}");
+        assert!(seconds.iter().any(|other| *other != seconds[0]), "spread");
+        cluster.advance(50);
+        Client::welcomed(cluster, last);
+        let mut next = Client::connect(cluster, last);
+        cluster.settle();
+        assert_eq!(next.receive(cluster), []);
     });
 }
 

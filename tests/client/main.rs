@@ -6,6 +6,8 @@
 mod client;
 #[path = "../sim/cluster.rs"]
 mod cluster;
+#[path = "../sim/exposition.rs"]
+mod exposition;
 #[path = "../sim/random.rs"]
 mod random;
 #[path = "../sim/script.rs"]
@@ -27,6 +29,7 @@ mod heartbeat;
 mod http;
 mod introspection;
 mod limits;
+mod metrics;
 mod program;
 mod queries;
 mod ratelimit;

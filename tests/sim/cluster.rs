@@ -194,6 +194,12 @@ impl Cluster {
         (self.links[link].unsent.len(), !self.links[link].paused)
     }
 
+    /// A core stops reading from its clients because others' inboxes are full, or reads on.
+    pub(crate) fn hold_back(&mut self, core: usize, is_held_back: bool) {
+        self.links.iter_mut().filter(|link| link.core == core).for_each(|link| link.paused = is_held_back);
+        self.drive(core, Input::HeldBack(is_held_back), None);
+    }
+
     /// Whether the server has ended its direction.
     pub(crate) fn server_has_ended(&self, link: usize) -> bool {
         let link = &self.links[link];

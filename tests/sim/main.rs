@@ -19,6 +19,7 @@ mod scenarios;
 #[expect(dead_code, reason = "tests/client uses the rest of what they share")]
 mod script;
 mod shop;
+mod shutdown;
 
 /// The seeds of a scenario: from 1 up to the number in `SIM_SEEDS`, or the default.
 pub(crate) fn seeds(default: u64) -> std::ops::RangeInclusive<u64> {

@@ -1,12 +1,14 @@
 //! The table `[auth]` (03 §14.1): who may log in.
 
+use super::super::layer::Layer;
+use super::server;
 use super::table::Table;
 use crate::node::{AuthSettings, StaticToken};
 use sha2::{Digest, Sha256};
 use toml::value::{Datetime, Offset};
 
-/// Reads `[auth]`; `None` = everybody may do everything.
-pub(super) fn read(mut table: Table<'_>) -> Option<AuthSettings> {
+/// Reads `[auth]`; without a mode `token` everybody may do everything.
+pub(super) fn read(mut table: Table<'_>, layer: &mut Layer) {
     let mode = table.string("mode").unwrap_or("token");
     let required = table.boolean("required").unwrap_or(true);
     let tokens = validators(&mut table);
@@ -18,8 +20,9 @@ pub(super) fn read(mut table: Table<'_>) -> Option<AuthSettings> {
         "built-in" => table.complain("mode", "auth mode \"built-in\" is not supported by this version"),
         other => table.complain("mode", format!("Invalid mode: {other} (must be token or none)")),
     }
+    server::trusted_proxies(&mut table, &mut layer.trusted_proxies); // 03 §14.1, A-17
     table.finish();
-    (mode == "token").then_some(AuthSettings { required, tokens })
+    layer.auth = (mode == "token").then_some(AuthSettings { required, tokens });
 }
 
 /// All tokens of all validators. The first validator that knows a token wins (03 §14.1), so

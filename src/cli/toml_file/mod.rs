@@ -50,7 +50,7 @@ pub(super) fn read(file: &str, text: &str, shards: Shards) -> Result<Layer, Vec<
     layer.rate_limit = root.table("rate_limit").and_then(server::rate_limit);
     layer.heartbeat = root.table("heartbeat").map(server::heartbeat);
     if let Some(table) = root.table("auth") {
-        layer.auth = auth::read(table);
+        auth::read(table, &mut layer);
     }
     let buckets = root.table("buckets");
     layer.buckets = buckets.map(data::buckets).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::super::layer::{Backpressure, Layer};
 use super::super::limit_flags::{
-    self, BUFFERED_RANGE, HEARTBEAT_RANGE, MARK_RANGE, REQUESTS_RANGE, WINDOW_RANGE, is_mark,
+    self, ACCEPT_RANGE, BUFFERED_RANGE, HEARTBEAT_RANGE, MARK_RANGE, REQUESTS_RANGE, WINDOW_RANGE, is_mark,
 };
 use super::super::resolve::{self, PORT_RANGE, must_be};
 use super::super::tuning::knobs;
@@ -30,17 +30,21 @@ pub(super) fn read(mut table: Table<'_>, layer: &mut Layer) {
     layer.rules = table.boolean("rules");
     layer.expose_error_details = table.boolean("expose_error_details");
     layer.allowed_origins = table.strings("allowed_origins");
-    layer.trusted_proxies = trusted_proxies(&mut table);
+    trusted_proxies(&mut table, &mut layer.trusted_proxies);
     table.finish();
 }
 
-/// Addresses and networks.
-fn trusted_proxies(table: &mut Table<'_>) -> Option<TrustedProxies> {
+/// Addresses and networks: of `[server]`, or of `[auth]`, where 03 §14.1 has them; they concern both.
+pub(super) fn trusted_proxies(table: &mut Table<'_>, proxies: &mut Option<TrustedProxies>) {
     const KEY: &str = "trusted_proxies";
-    let entries = table.strings(KEY)?;
-    TrustedProxies::parse(entries.iter().map(String::as_str))
-        .map_err(|entry| table.complain(KEY, resolve::not_a_network(&entry)))
-        .ok()
+    let Some(entries) = table.strings(KEY) else { return };
+    if proxies.is_some() {
+        return table.complain(KEY, "trusted_proxies are already given in [server]");
+    }
+    match TrustedProxies::parse(entries.iter().map(String::as_str)) {
+        Ok(parsed) => *proxies = Some(parsed),
+        Err(entry) => table.complain(KEY, resolve::not_a_network(&entry)),
+    }
 }
 
 /// A string that satisfies a check shared with the command line.
@@ -113,6 +117,7 @@ pub(super) fn limits(mut table: Table<'_>, layer: &mut Layer) {
         limits.subscriptions_total_max = max;
     }
     limits.connections_max = table.integer("max_connections", ANY);
+    limits.connections_per_second_max = table.integer("accept_rate", ACCEPT_RANGE);
     if let Some(max) = table.integer("max_shard_buffered_bytes", ANY) {
         limits.unsent_bytes_per_core_max = max;
     }

@@ -121,6 +121,23 @@ fn unknown_keys_are_named_with_their_line() {
 }
 
 #[test]
+fn trusted_proxies_stand_in_either_table() {
+    // A-17, 03 §14.1
+    for table in ["[server]", "[auth]\nmode = \"none\""] {
+        let proxies = layer(&format!("{table}\ntrusted_proxies = [\"10.0.0.0/8\"]\n")).trusted_proxies;
+        assert!(proxies.expect("some").contain([10, 1, 2, 3].into()), "{table}");
+    }
+    check(
+        "[server]\ntrusted_proxies = []\n[auth]\nmode = \"none\"\ntrusted_proxies = []\n",
+        &["5: trusted_proxies are already given in [server]"],
+    );
+    check(
+        "[auth]\nmode = \"none\"\ntrusted_proxies = [\"ten\"]\n",
+        &["3: ten (must be an address or a network such as 10.0.0.0/8)"],
+    );
+}
+
+#[test]
 fn unknown_keys_of_queries() {
     //
     let bucket = "[buckets.b]\nkey = \"id\"\nschema.id.type = \"string\"\n";
