@@ -88,6 +88,13 @@ pub const UNSENT_PUSH_BYTES_FREE: u64 = 8 * 1024;
 /// Memory of one connection's state, bytes, without what it rarely needs. Checked at compile
 /// time: servers hold a hundred thousand idle ones.
 pub const SESSION_BYTES_MAX: usize = 256;
+
+/// Memory of one connection's socket and queue in the shell, bytes, when nothing is written.
+pub const CONN_BYTES_MAX: usize = 96;
+
+/// Memory of the task that serves one connection, bytes, when nothing is written.
+pub const CONN_TASK_BYTES_MAX: usize = 240;
+
 /// Buckets of one store. An empty one takes about 1 KiB on its core and 100 B on every other.
 pub const BUCKETS_MAX: usize = 65_536;
 

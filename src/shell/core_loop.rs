@@ -4,8 +4,10 @@
 //! chunks go to their connections' queues, whose tasks write them in one piece per turn,
 //! mail goes to the other cores' inboxes, and a sleeping core is woken once per input.
 
+use super::accept;
 use super::clock::Clock;
 use super::conn::{self, Conn};
+use super::listener::Listener;
 use super::mesh::{Inbox, Mailbox, Outgoing, Parcel};
 use super::program::Program;
 use super::signal::Signal;
@@ -15,7 +17,7 @@ use super::tuning::Tuning;
 use crate::base::ids::{ConnId, CoreId};
 use crate::node::{Chunk, Input, Node, Outbox, Output};
 use crossbeam_channel::Sender;
-use monoio::net::{TcpListener, TcpStream};
+use monoio::net::TcpStream;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::io;
@@ -30,9 +32,6 @@ use std::time::Duration;
 
 /// Bytes that one read takes at most. Larger messages come in several reads.
 const SCRATCH_BYTES: usize = 256 * 1024;
-
-/// How long accepting pauses when the process is out of descriptors or memory.
-const ACCEPT_BACKOFF: Duration = Duration::from_millis(20);
 
 /// How long mail waits before a full inbox is tried again, milliseconds.
 const RETRY_MS: u64 = 1;
@@ -99,7 +98,7 @@ pub(super) async fn run(start: Start) {
     };
     // Nobody listens only if the server has failed to start elsewhere: then `Exit` comes.
     let _ = started.send(Ok(()));
-    let accepting = monoio::spawn(accept(Rc::clone(&core), Rc::clone(&listener)));
+    let accepting = monoio::spawn(accept::run(Rc::clone(&core), Rc::clone(&listener)));
     let timing = monoio::spawn(keep_time(Rc::clone(&core)));
     core.read_mail(&inbox, &listener).await;
 
@@ -118,7 +117,7 @@ pub(super) async fn run(start: Start) {
 
 impl CoreLoop {
     /// Takes the descriptors that a core needs.
-    fn new(start: Start) -> io::Result<(Rc<Self>, Inbox, Rc<TcpListener>)> {
+    fn new(start: Start) -> io::Result<(Rc<Self>, Inbox, Rc<Listener>)> {
         let Start { mut node, id, tuning, mailbox, outgoing, clock, listener, stopped, started: _ } = start;
         let inbox = Inbox::new(mailbox)?;
         let peak = inbox.peak();
@@ -143,7 +142,7 @@ impl CoreLoop {
             is_over: Cell::new(false),
             stopped,
         };
-        Ok((Rc::new(core), inbox, Rc::new(TcpListener::from_std(listener)?)))
+        Ok((Rc::new(core), inbox, Rc::new(Listener::new(listener)?)))
     }
 
     /// Handles one input and carries out what follows from it.
@@ -253,12 +252,16 @@ impl CoreLoop {
     }
 
     /// A client has connected.
-    fn admit(self: &Rc<Self>, socket: TcpStream, peer: IpAddr) {
+    ///
+    /// # Errors
+    /// When the driver refuses its socket.
+    pub(super) fn admit(self: &Rc<Self>, socket: std::net::TcpStream, peer: IpAddr) -> io::Result<()> {
         // Answers are coalesced per turn already; waiting for more would only add latency.
         let _ = socket.set_nodelay(true);
+        let stream = Stream::new(socket)?;
         let id = self.drive(Input::Accepted { peer }).expect("the node names every accepted connection");
         self.open_conns.set(self.open_conns.get() + 1);
-        let conn = Rc::new(Conn::new(id, Stream::new(socket)));
+        let conn = Rc::new(Conn::new(id, stream));
         let slot = id.slot as usize;
         let mut conns = self.conns.borrow_mut();
         if conns.len() <= slot {
@@ -270,6 +273,7 @@ impl CoreLoop {
             conn.cut();
         }
         monoio::spawn(host(Rc::clone(self), conn));
+        Ok(())
     }
 
     /// A connection's socket is done.
@@ -293,12 +297,22 @@ impl CoreLoop {
         }
     }
 
-    fn stop_accepting(&self, listener: &TcpListener) {
-        self.is_stopping.set(true);
-        sys::shutdown(listener, libc::SHUT_RDWR);
+    /// Whether an error of the listener means that it is shut down.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.is_stopping.get()
     }
 
-    async fn read_mail(&self, inbox: &Inbox, listener: &TcpListener) {
+    /// The core, for the log.
+    pub(super) fn id(&self) -> CoreId {
+        self.id
+    }
+
+    fn stop_accepting(&self, listener: &Listener) {
+        self.is_stopping.set(true);
+        listener.shutdown();
+    }
+
+    async fn read_mail(&self, inbox: &Inbox, listener: &Listener) {
         // Counts over sleeps: a sender that is just as fast would never let this task sleep.
         let mut handled = 0;
         loop {
@@ -343,7 +357,7 @@ impl CoreLoop {
 
     /// Lets I/O, timers and other tasks have their turn. A task that merely wakes itself would
     /// starve them all: monoio 0.2 puts it at the front of its queue.
-    async fn yield_to_ring(&self) {
+    pub(super) async fn yield_to_ring(&self) {
         if monoio::utils::is_legacy() {
             monoio::spawn(async {}).await;
         } else {
@@ -357,32 +371,6 @@ async fn host(core: Rc<CoreLoop>, conn: Rc<Conn>) {
     let id = conn.id();
     conn::serve(Rc::clone(&core), conn).await;
     core.dismiss(id);
-}
-
-/// Accepts connections until the listener is shut down. Never part of a `select!`: an accept
-/// that is dropped loses its connection.
-async fn accept(core: Rc<CoreLoop>, listener: Rc<TcpListener>) {
-    let mut is_exhausted = false;
-    loop {
-        match listener.accept().await {
-            Ok((socket, peer)) => {
-                if std::mem::take(&mut is_exhausted) {
-                    tracing::info!(core = %core.id, "accepting again");
-                }
-                core.admit(socket, peer.ip());
-            }
-            Err(_) if core.is_stopping.get() => return,
-            // The client has left again.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-            // Out of descriptors or memory, as a rule.
-            Err(error) => {
-                if !std::mem::replace(&mut is_exhausted, true) {
-                    tracing::warn!(core = %core.id, %error, "not accepting until this is over");
-                }
-                monoio::time::sleep(ACCEPT_BACKOFF).await;
-            }
-        }
-    }
 }
 
 /// Calls the node when it wants to be called, and tries full inboxes again.

@@ -1,9 +1,12 @@
 //! The listening sockets: one per core on the same port, shared out by the kernel.
 
+use super::sys;
 use super::tuning::Tuning;
+use monoio::net::TcpStream;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{self, SocketAddr, TcpListener};
+use std::os::fd::OwnedFd;
 
 /// Connections that the kernel keeps until they are accepted; it caps this by
 /// `net.core.somaxconn`.
@@ -31,6 +34,37 @@ pub(super) fn bind(address: SocketAddr, cores: usize, tuning: &Tuning) -> io::Re
         Ok(TcpListener::from(listener))
     };
     (0..cores).map(listener).collect()
+}
+
+/// A listening socket within its core. What is waited for is that there is somebody; accepting
+/// itself never waits, so that no connection can be lost in an operation that is given up.
+pub(super) struct Listener {
+    socket: TcpListener,
+    /// A second descriptor of it, in the only monoio type whose `readable` works with both drivers.
+    event: TcpStream,
+}
+
+impl Listener {
+    pub(super) fn new(socket: TcpListener) -> io::Result<Self> {
+        let event = OwnedFd::from(socket.try_clone()?);
+        Ok(Self { socket, event: TcpStream::from_std(event.into())? })
+    }
+
+    /// Takes the next connection; `WouldBlock` = nobody is there.
+    pub(super) fn accept(&self) -> io::Result<(net::TcpStream, SocketAddr)> {
+        self.socket.accept()
+    }
+
+    /// Waits until somebody may be there, or the listener has been shut down.
+    pub(super) async fn readable(&self) {
+        // What is wrong with the socket is said by `accept`.
+        let _ = self.event.readable(false).await;
+    }
+
+    /// Nobody is accepted any more; who waits for somebody goes on.
+    pub(super) fn shutdown(&self) {
+        sys::shutdown(&self.socket, libc::SHUT_RDWR);
+    }
 }
 
 fn socket(address: SocketAddr, shared: bool) -> io::Result<Socket> {

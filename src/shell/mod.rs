@@ -4,6 +4,7 @@
 //! [`Node`](crate::node::Node). Cores speak to each other through bounded queues. This
 //! is the only place that names monoio, crossbeam, a thread or a clock.
 
+mod accept;
 mod clock;
 mod conn;
 mod core_loop;

@@ -5,22 +5,32 @@
 use crate::node::Chunk;
 use monoio::buf::IoVecBuf;
 use monoio::io::AsyncWriteRent;
-use monoio::net::TcpStream;
+use monoio::net::UnixStream;
 use std::cell::{Cell, UnsafeCell};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// A connected socket, owned by its connection.
+///
+/// In monoio's type for Unix sockets, whatever it is: its operations are the same, and it is the
+/// descriptor alone, where the one for TCP has room for two addresses, 72 B per connection.
 pub(super) struct Stream {
     /// In a cell, because waiting for readability takes `&` and writing takes `&mut`, and both
     /// are in flight at once.
-    socket: UnsafeCell<TcpStream>,
+    socket: UnsafeCell<UnixStream>,
     is_writing: Cell<bool>,
 }
 
 impl Stream {
-    pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket: UnsafeCell::new(socket), is_writing: Cell::new(false) }
+    /// Takes a socket into the core's runtime.
+    ///
+    /// # Errors
+    /// When the driver refuses it.
+    pub(super) fn new(socket: std::net::TcpStream) -> io::Result<Self> {
+        // The ring waits by itself; what does not block it would not wait for.
+        socket.set_nonblocking(monoio::utils::is_legacy())?;
+        let socket = UnixStream::from_std(OwnedFd::from(socket).into())?;
+        Ok(Self { socket: UnsafeCell::new(socket), is_writing: Cell::new(false) })
     }
 
     /// Waits until there is something to read, or the peer has ended. Consumes nothing: the
