@@ -7,11 +7,16 @@ pub struct Slots<T> {
     entries: Slab<T>,
     /// Per slot, how many tenants it has had; outlives them.
     generations: Vec<u32>,
+    /// The number of values at which room is given back next.
+    shrinks_at: usize,
 }
+
+/// Room that is kept however few values there are.
+const SLOTS_KEPT: usize = 64;
 
 impl<T> Default for Slots<T> {
     fn default() -> Self {
-        Self { entries: Slab::new(), generations: Vec::new() }
+        Self { entries: Slab::new(), generations: Vec::new(), shrinks_at: 0 }
     }
 }
 
@@ -24,6 +29,7 @@ impl<T> Slots<T> {
         }
         let generation = &mut self.generations[slot];
         *generation = generation.wrapping_add(1);
+        self.shrinks_at = self.shrinks_at.max(self.entries.len() / 4);
         (u32::try_from(slot).expect("fewer than 2^32 slots"), *generation)
     }
 
@@ -37,13 +43,14 @@ impl<T> Slots<T> {
         self.is_current(slot, generation).then(|| self.entries.get_mut(slot as usize))?
     }
 
-    /// Takes the value of that name out, unless it has left.
+    /// Takes the value of that name out, unless it has left. When three in four have left, room
+    /// behind the last one is given back: O(1) amortised over those that came, but for a factor of
+    /// at most log n if some in high slots stay.
     pub fn remove(&mut self, slot: u32, generation: u32) -> Option<T> {
-        /// Room kept when all tenants have left; more was a crowd.
-        const KEPT: usize = 64;
         let value = self.is_current(slot, generation).then(|| self.entries.try_remove(slot as usize))?;
-        if self.entries.is_empty() && self.entries.capacity() > KEPT {
-            self.entries = Slab::new();
+        if self.entries.len() <= self.shrinks_at && self.entries.capacity() > SLOTS_KEPT {
+            self.entries.shrink_to_fit();
+            self.shrinks_at = self.entries.len() / 2;
         }
         value
     }
@@ -72,6 +79,24 @@ impl<T> Slots<T> {
 #[cfg(test)]
 mod tests {
     use super::Slots;
+
+    #[test]
+    fn room_is_given_back_when_a_crowd_has_left() {
+        let mut slots = Slots::default();
+        let first = slots.insert(0);
+        let crowd: Vec<_> = (1..10_000).map(|n| slots.insert(n)).collect();
+        for (slot, generation) in &crowd[..9_000] {
+            slots.remove(*slot, *generation);
+        }
+        assert!(slots.entries.capacity() >= 10_000, "the last ones stay where they are");
+        for (slot, generation) in &crowd[9_000..] {
+            slots.remove(*slot, *generation);
+        }
+        assert!(slots.entries.capacity() < 1_000, "{}", slots.entries.capacity());
+        assert_eq!((slots.len(), slots.get(first.0, first.1)), (1, Some(&0)));
+        let (slot, generation) = slots.insert(1);
+        assert!(!crowd.contains(&(slot, generation)), "names are not used again");
+    }
 
     #[test]
     fn a_stale_name_finds_nothing() {

@@ -13,6 +13,7 @@ use super::program::Program;
 use super::signal::Signal;
 use super::stream::Stream;
 use super::sys;
+use super::trim::Trim;
 use super::tuning::Tuning;
 use crate::base::ids::{ConnId, CoreId};
 use crate::node::{Chunk, Input, Node, Outbox, Output};
@@ -35,13 +36,6 @@ const SCRATCH_BYTES: usize = 256 * 1024;
 
 /// How long mail waits before a full inbox is tried again, milliseconds.
 const RETRY_MS: u64 = 1;
-
-/// Connections that end between two returns of memory to the system, which cost milliseconds: with
-/// a thousand ends a second, one every four.
-const DISMISSED_MANY: usize = 4_096;
-
-/// The same when nobody is left.
-const DISMISSED_FEW: usize = 256;
 
 /// Longest sleep of the timer task, milliseconds; only bounds arithmetic.
 const SLEEP_MS_MAX: u64 = 60_000;
@@ -79,9 +73,7 @@ pub(super) struct CoreLoop {
     /// When the node wants a tick, monotonic milliseconds.
     wake_at: Cell<Option<u64>>,
     timer: Signal,
-    open_conns: Cell<usize>,
-    /// Connections that have ended since memory was given back.
-    dismissed: Cell<usize>,
+    trim: Trim,
     /// No new connections.
     is_stopping: Cell<bool>,
     /// The core is about to leave its thread.
@@ -136,8 +128,7 @@ impl CoreLoop {
             program: Program::default(),
             wake_at: Cell::new(None),
             timer: Signal::default(),
-            open_conns: Cell::new(0),
-            dismissed: Cell::new(0),
+            trim: Trim::default(),
             is_stopping: Cell::new(false),
             is_over: Cell::new(false),
             stopped,
@@ -260,7 +251,7 @@ impl CoreLoop {
         let _ = socket.set_nodelay(true);
         let stream = Stream::new(socket)?;
         let id = self.drive(Input::Accepted { peer }).expect("the node names every accepted connection");
-        self.open_conns.set(self.open_conns.get() + 1);
+        self.trim.begun();
         let conn = Rc::new(Conn::new(id, stream));
         let slot = id.slot as usize;
         let mut conns = self.conns.borrow_mut();
@@ -280,21 +271,18 @@ impl CoreLoop {
     fn dismiss(&self, id: ConnId) {
         self.conns.borrow_mut()[id.slot as usize] = None;
         self.drive(Input::Closed(id));
-        self.give_memory_back();
+        if self.trim.ended(self.clock.now().mono_ms) {
+            self.timer.raise();
+        }
     }
 
-    /// After a crowd has left: the allocator keeps its memory for ever otherwise.
+    /// Gives the memory of those who have left back to the system.
     fn give_memory_back(&self) {
-        self.open_conns.set(self.open_conns.get() - 1);
-        self.dismissed.set(self.dismissed.get() + 1);
-        let is_empty = self.open_conns.get() == 0 && self.dismissed.get() >= DISMISSED_FEW;
-        if is_empty || self.dismissed.get() >= DISMISSED_MANY {
-            self.dismissed.set(0);
-            if is_empty {
-                *self.conns.borrow_mut() = Vec::new();
-            }
-            sys::trim_memory();
-        }
+        let mut conns = self.conns.borrow_mut();
+        let used = conns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        conns.truncate(used);
+        conns.shrink_to_fit();
+        sys::trim_memory();
     }
 
     /// Whether an error of the listener means that it is shut down.
@@ -385,7 +373,11 @@ async fn keep_time(core: Rc<CoreLoop>) {
             core.release();
         }
         let now_ms = core.clock.now().mono_ms;
-        let due = core.wake_at.get().map(|at_ms| at_ms.saturating_sub(now_ms));
+        if core.trim.take_due(now_ms) {
+            core.give_memory_back();
+        }
+        let wake_at = core.wake_at.get().into_iter().chain(core.trim.due_ms()).min();
+        let due = wake_at.map(|at_ms| at_ms.saturating_sub(now_ms));
         match (due, is_held) {
             (Some(0), _) => {
                 core.wake_at.set(None);

@@ -16,6 +16,7 @@ mod server;
 mod signal;
 mod stream;
 mod sys;
+mod trim;
 mod tuning;
 mod watch;
 

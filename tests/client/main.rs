@@ -17,6 +17,7 @@ mod shop;
 
 mod admin;
 mod auth;
+mod clock;
 mod common;
 mod composites;
 mod connection;

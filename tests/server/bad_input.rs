@@ -83,59 +83,6 @@ fn bytes_one_by_one() {
     assert_eq!(raw.rest(), b"");
 }
 
-/// The ways in which connection number `n` of a crowd vanishes.
-fn vanish(n: usize, address: std::net::SocketAddr) {
-    let (half, rest) = UPGRADE.split_at(40);
-    match n % 6 {
-        0 => drop(Raw::connect(address)),
-        1 => Raw::connect(address).reset(),
-        2 => {
-            let mut raw = Raw::connect(address);
-            raw.send(half);
-            raw.reset();
-        }
-        3 => {
-            let mut raw = Raw::connect(address);
-            raw.send(half);
-            raw.send(rest);
-            raw.reset();
-        }
-        4 => {
-            let mut raw = Raw::upgraded(address);
-            raw.send(&text(r#"{"id":1,"type":"store.count","bucket":"orders"}"#)[..20]);
-            raw.reset();
-        }
-        _ => {
-            let mut raw = Raw::upgraded(address);
-            raw.send(text(r#"{"id":1,"type":"store.subscribe","query":"recent-orders"}"#));
-            raw.reset();
-        }
-    }
-}
-
-#[test]
-fn clients_that_vanish_leave_nothing() {
-    // P-168
-    let program = Program::start(program::shop());
-    let mut witness = Client::connect(program.address());
-    witness.ask(json!({"type": "auth.login", "token": "admin-token"}));
-    let before = program.descriptors();
-    for n in 0..200 {
-        vanish(n, program.address());
-        if n % 10 == 0 {
-            witness.is_served();
-        }
-    }
-    let begin = Instant::now();
-    while program.descriptors() > before {
-        assert!(begin.elapsed() < DEADLINE, "{} descriptors, {before} before", program.descriptors());
-        witness.is_served();
-    }
-    program.signal("TERM");
-    assert_eq!(witness.closed().0, 1000);
-    assert_eq!(program.end().1, Some(0));
-}
-
 #[test]
 fn a_client_that_is_not_read_from_may_vanish() {
     // P-168, Q-17: it asked for more than it read, the server stopped reading from it, and it died.

@@ -90,9 +90,19 @@ impl Client {
                 self.pushes.push_back(message);
                 continue;
             }
+            if message["type"] == "ping" {
+                self.pong(&message["timestamp"]);
+                continue;
+            }
             assert_eq!(message["id"], id, "{message}");
             return message;
         }
+    }
+
+    /// Answers a ping (P-102).
+    fn pong(&mut self, timestamp: &Value) {
+        let pong = json!({"type": "pong", "timestamp": timestamp});
+        self.socket.send(Message::text(pong.to_string())).expect("a connection");
     }
 
     /// The next push.
@@ -131,6 +141,18 @@ impl Client {
             other => panic!("expected silence, got {other:?}"),
         }
         self.socket.get_ref().set_read_timeout(Some(DEADLINE)).expect("a timeout");
+    }
+
+    /// Lets time pass, and answers a ping that comes meanwhile.
+    pub(crate) fn waits(&mut self, time: Duration) {
+        self.socket.get_ref().set_read_timeout(Some(time)).expect("a timeout");
+        let message = self.socket.read();
+        self.socket.get_ref().set_read_timeout(Some(DEADLINE)).expect("a timeout");
+        if let Ok(Message::Text(text)) = message {
+            let message: Value = serde_json::from_str(&text).expect("JSON");
+            assert_eq!(message["type"], "ping", "{message}");
+            self.pong(&message["timestamp"]);
+        }
     }
 
     /// The server's Close frame; then the connection ends on both sides (P-161).

@@ -4,6 +4,7 @@
 //! streams for what no decent client sends. Nothing here waits for time to pass: each
 //! test waits, with a deadline, for what it is about.
 
+mod abuse;
 mod bad_input;
 mod client;
 mod crowd;

@@ -119,6 +119,12 @@ impl Program {
         field(14).expect("utime") + field(15).expect("stime")
     }
 
+    /// Its memory that is resident.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let statm = std::fs::read_to_string(format!("/proc/{}/statm", self.child.id())).expect("a process");
+        statm.split_whitespace().nth(1).expect("a field").parse::<u64>().expect("pages") * 4_096
+    }
+
     /// How many descriptors it has open.
     pub(crate) fn descriptors(&self) -> usize {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("a process").count()
