@@ -8,7 +8,7 @@ use crate::client::{Client, Received};
 use crate::cluster::{Cluster, Schedule};
 use crate::scenarios::assert_nothing_left;
 use crate::{seeds, shop};
-use noex_server::node::Settings;
+use noex_server::node::{Call, Input, Settings};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -114,7 +114,8 @@ impl Visitor {
 
 /// Asks the server as its embedding program does, which it answers when all clients have left.
 fn embedded(cluster: &mut Cluster, request: &Value) -> Value {
-    cluster.call(0, Some(&request.to_string()));
+    let mut text = request.to_string().into_bytes();
+    cluster.drive(0, Input::Call(0, Call::Request(&mut text)), None);
     cluster.settle();
     let reply = cluster.replies.pop().expect("a reply").expect("a result");
     serde_json::from_slice(&reply).expect("JSON")
