@@ -104,7 +104,6 @@ impl Core {
             None => limiter.key(&peer.to_string()),
         });
         key.window().accept(now.mono_ms).map_err(|retry_ms| {
-            self.traffic.rate_limited += 1;
             Fault::new(Code::RateLimited, format!("Rate limit exceeded. Retry after {retry_ms}ms"))
                 .with_details(format!("{{\"retryAfterMs\":{retry_ms}}}").into_bytes())
         })

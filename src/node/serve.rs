@@ -154,9 +154,15 @@ impl Core {
         }
         let is_reserved = planned.as_ref().is_ok_and(|plan| due(plan) == Due::Subscription);
         // P-97: whatever becomes of it. A rejection leaves no trace, so that it may wait.
-        let plan = match self.charge(conn, now).inspect_err(|_| self.unreserve(is_reserved)).and(planned) {
+        let charged = self.charge(conn, now).inspect_err(|_| self.unreserve(is_reserved));
+        let is_over_rate = charged.is_err();
+        let plan = match charged.and(planned) {
             Ok(plan) => plan,
-            Err(fault) => return self.refuse(conn, id, &fault, out),
+            Err(fault) => {
+                let is_refused = self.refuse(conn, id, &fault, out);
+                self.traffic.rate_limited += u64::from(is_refused && is_over_rate);
+                return is_refused;
+            }
         };
         if let Some(target) = target {
             let pending = Pending { id, due: due(&plan), bytes };

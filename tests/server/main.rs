@@ -14,10 +14,14 @@ mod life;
 mod operator;
 mod program;
 mod raw;
+mod scrape;
 mod shop_flow;
 mod typed;
 mod volume;
 
+#[path = "../sim/exposition.rs"]
+#[allow(dead_code, reason = "tests/client uses the rest of what they share")]
+mod exposition;
 #[path = "../sim/shop.rs"]
 mod shop;
 
