@@ -70,6 +70,6 @@ pub struct ListenerId(pub u64);
 pub struct TxnId {
     /// The core that coordinates.
     pub coordinator: CoreId,
-    /// Counts the coordinator's transactions.
-    pub number: u64,
+    /// Its place among those that the coordinator runs; taken again when it is decided.
+    pub place: u32,
 }

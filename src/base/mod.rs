@@ -10,6 +10,7 @@ pub mod hash;
 pub mod ids;
 pub mod json;
 pub mod limits;
+pub mod moment;
 pub mod random;
 pub mod slots;
 pub mod time;

@@ -10,6 +10,7 @@ use super::gather::{Share, Survey};
 use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
+use crate::base::moment::Moment;
 use crate::query::Bound;
 use crate::store::Record;
 use smallvec::SmallVec;
@@ -42,8 +43,8 @@ pub enum Mail {
     Decide {
         /// Which transaction.
         txn: TxnId,
-        /// Whether it happens.
-        commit: bool,
+        /// When it happened, if it does.
+        commit: Option<Moment>,
     },
     /// A step of a change of what exists.
     Admin(Admin),
@@ -122,6 +123,8 @@ pub struct Answer {
 pub enum Outcome {
     /// The result's `data`.
     Data(Json),
+    /// The results of a transaction's operations, in their order.
+    Results(SmallVec<[Json; 4]>),
     /// An error answer.
     Fault(Box<Fault>),
     /// A live query was started or joined; this is its state now.
@@ -183,17 +186,29 @@ pub enum Leave {
 pub struct Prepare {
     /// Which transaction.
     pub txn: TxnId,
-    /// (place in the client's list, operation)
-    pub steps: Vec<(usize, Step<Target>)>,
+    /// Whose, at the coordinator. Transactions of one connection do not overtake each other.
+    pub conn: ConnId,
+    /// What is asked.
+    pub steps: PlacedSteps,
     /// Whether a yes is the commit (last agent).
     pub commits: bool,
 }
 
-/// A participant's vote: results by place, or the first failure.
+/// A participant's vote.
 #[derive(Debug)]
 pub struct Vote {
     /// Which transaction.
     pub txn: TxnId,
-    /// Yes with results, or no with the reason.
-    pub vote: Result<Vec<(usize, Json)>, (usize, Fault)>,
+    /// Yes with results by place, or no with the place that fails and the reason.
+    pub vote: Result<PlacedResults, (usize, Fault)>,
+    /// When the transaction happened, if this yes was the commit.
+    pub committed: Option<Moment>,
+    /// What was asked, back on the core whose memory it is: freeing that of another core is dear.
+    pub done: PlacedSteps,
 }
+
+/// Operations with their places in the client's list, ascending.
+pub type PlacedSteps = Vec<(usize, Step<Target>)>;
+
+/// Results with their places in the client's list, ascending.
+pub type PlacedResults = SmallVec<[(usize, Json); 2]>;

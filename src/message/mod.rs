@@ -18,7 +18,10 @@ pub use admin::{Admin, AdminCall, AdminVerb, Alteration, Change, Flush, REGISTRA
 pub use call::{Call, RulesCall, SessionCall, Step, Verb};
 pub use explain::{Found, LivePlan, PlanShare, ReadFigures};
 pub use gather::{BucketFigures, Share, StoreShare, Survey};
-pub use mail::{Answer, Json, Leave, Mail, Op, Origin, Outcome, Prepare, PushSet, Request, Target, Vote};
+pub use mail::{
+    Answer, Json, Leave, Mail, Op, Origin, Outcome, PlacedResults, PlacedSteps, Prepare, PushSet, Request,
+    Target, Vote,
+};
 pub use metrics::{CoreFigures, Load, Refusal, Traffic, Vitals};
 pub use operation::{Namespace, Operation};
 pub use registry::{ConnectionFigures, ConnectionTotals, RulesFigures, ServerShare};

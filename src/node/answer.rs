@@ -23,6 +23,9 @@ impl Core {
                 self.traffic.transactions_committed += u64::from(pending.due == Due::Transaction);
                 self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
             }
+            Outcome::Results(results) => self.result(conn, pending.id, out, |out| {
+                protocol::transaction_results(out, &results);
+            }),
             Outcome::Fault(fault) => {
                 self.traffic.transactions_aborted += u64::from(pending.due == Due::Transaction);
                 if pending.due == Due::Subscription {

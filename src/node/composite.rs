@@ -17,6 +17,7 @@ use crate::base::json::{self, Raw};
 use crate::message::{
     Answer, Json, Leave, LivePlan, Mail, Op, Origin, Outcome, PushSet, Request, Step, Target, Verb,
 };
+use crate::protocol;
 use crate::query::{Part, Plan};
 use smallvec::smallvec;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -218,6 +219,11 @@ impl Core {
                 self.composites.by_part.entry((from, live)).or_default().insert(number);
             }
             Outcome::Data(json) => self.composite_result(number, json.as_bytes(), out),
+            Outcome::Results(results) => {
+                let mut text = Vec::new();
+                protocol::transaction_results(&mut text, &results);
+                self.composite_result(number, &text, out);
+            }
             Outcome::Fault(fault) if composite.parts.contains(&None) => composite.end = Some(*fault),
             // S-148: who subscribes is told, who has subscribed keeps what there is.
             Outcome::Fault(fault) => {

@@ -154,6 +154,11 @@ impl Core {
         let Some(number) = number(answer.conn) else { return Some(answer) };
         let reply = match answer.outcome {
             Outcome::Data(json) => Ok(json.as_bytes().to_vec()),
+            Outcome::Results(results) => {
+                let mut text = Vec::new();
+                protocol::transaction_results(&mut text, &results);
+                Ok(text)
+            }
             Outcome::Fault(fault) => {
                 if self.embedded.subscriptions.remove(&number).is_some() {
                     self.shared.counters.release_subscription();

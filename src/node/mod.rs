@@ -174,7 +174,8 @@ impl Node {
         let mut random = Random::from_seed(seed);
         let rules = settings.rules.then(|| CoreId(settings.placement.rules % cores));
         let mut catalog = Catalog::new(cores, &settings.placement.buckets, rules, random.next_u64());
-        let mut shard = Shard::new(rules == Some(id), Random::from_seed(fork(&mut random)));
+        let seed = Random::from_seed(fork(&mut random));
+        let mut shard = Shard::new(rules == Some(id), seed, Arc::clone(&shared.sequencer));
         for definition in &settings.buckets {
             let Placed { bucket, core } = catalog.next_bucket(definition.name());
             catalog.apply(Change::Bucket(bucket, core, Arc::new(definition.clone())));

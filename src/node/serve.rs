@@ -11,7 +11,7 @@ use crate::base::time::Now;
 use crate::message::{Mail, Namespace, Op, Operation, Origin, Request, RulesCall};
 use crate::protocol::{self, Envelope, Incoming};
 use crate::router::{self, Plan};
-use crate::session::{Due, Pending, Stage, Target};
+use crate::session::{Due, Pending, Session, Stage, Target};
 
 /// The id of answers to messages whose envelope is broken (P-42).
 const NO_ID: Number = Number::Signed(0);
@@ -143,7 +143,7 @@ impl Core {
             }
         };
         let Some(session) = self.session(conn) else { return true };
-        let target = planned.as_ref().ok().and_then(target);
+        let target = planned.as_ref().ok().and_then(|plan| target(plan, session));
         let admits = |target| session.flight.admits(target);
         if !target.map_or(session.flight.is_empty(), admits) {
             return false;
@@ -314,9 +314,13 @@ impl Core {
 }
 
 /// Where it executes; `None` = at its own connection, or nowhere.
-fn target(plan: &Plan<'_>) -> Option<Target> {
+fn target(plan: &Plan<'_>, session: &Session) -> Option<Target> {
     match plan {
         Plan::One { core, .. } => Some(Target::Core(*core)),
+        // P-127: where it could matter, the pushes that one causes come before the answer to the next.
+        Plan::Several(steps) if session.subscription_count() == 0 => {
+            Some(Target::transaction(steps.iter().map(|(core, _)| *core)))
+        }
         Plan::Composite { .. } | Plan::Several(_) | Plan::Admin(_) | Plan::Each(_) => Some(Target::Several),
         Plan::Session(_) => None,
     }

@@ -3,7 +3,7 @@
 use crate::base::fault::Fault;
 use crate::base::ids::SubscriptionId;
 use crate::base::json::{self, Number};
-use crate::message::Identity;
+use crate::message::{Identity, Json};
 
 /// The version of the protocol (P-27).
 const VERSION: &str = "1.0.0";
@@ -36,6 +36,20 @@ pub fn result_with(out: &mut Vec<u8>, id: Number, data: impl FnOnce(&mut Vec<u8>
     out.extend_from_slice(br#","type":"result","data":"#);
     data(out);
     out.push(b'}');
+}
+
+/// `data` of a transaction's answer (S-159).
+pub fn transaction_results(out: &mut Vec<u8>, results: &[Json]) {
+    out.reserve(results.iter().map(|result| result.as_bytes().len() + 24).sum());
+    out.extend_from_slice(br#"{"results":["#);
+    for (index, result) in results.iter().enumerate() {
+        out.extend_from_slice(if index == 0 { br#"{"index":"# } else { br#",{"index":"# });
+        number(out, index as u64);
+        out.extend_from_slice(br#","data":"#);
+        out.extend_from_slice(result.as_bytes());
+        out.push(b'}');
+    }
+    out.extend_from_slice(b"]}");
 }
 
 /// An error (P-73, P-74). Failures of the envelope go out with id 0 (P-42).

@@ -24,9 +24,11 @@ pub(super) fn decode<'t>(fields: Fields<'_, 't>) -> Result<Call<'t>, Fault> {
             "\"operations\" must contain at most {TRANSACTION_OPERATIONS_MAX} operations"
         )));
     }
-    let steps: Result<Vec<_>, Fault> =
-        operations.enumerate().map(|(place, operation)| step(place, operation)).collect();
-    steps.map(Call::Transaction)
+    let mut steps = Vec::with_capacity(operations.len());
+    for (place, operation) in operations.enumerate() {
+        steps.push(step(place, operation)?);
+    }
+    Ok(Call::Transaction(steps))
 }
 
 fn step<'t>(place: usize, operation: Value<'_, 't>) -> Result<Step<&'t str>, Fault> {

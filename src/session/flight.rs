@@ -2,7 +2,8 @@
 //!
 //! Requests are observably processed one after the other (P-121). Consecutive requests
 //! for one core may be on their way together all the same: a core's inbox and its
-//! answers are first in, first out.
+//! answers are first in, first out. So may consecutive transactions over the same cores, which
+//! follow each other from core to core.
 
 use crate::base::ids::CoreId;
 use crate::base::json::Number;
@@ -14,8 +15,20 @@ use std::collections::VecDeque;
 pub enum Target {
     /// One shard.
     Core(CoreId),
+    /// A transaction over these shards, a bit each.
+    Cores(u64),
     /// Several: nothing else of the connection runs meanwhile.
     Several,
+}
+
+impl Target {
+    /// That of a transaction over these shards. Where there are more shards than bits, one over any
+    /// of the others runs alone.
+    pub fn transaction(cores: impl Iterator<Item = CoreId>) -> Self {
+        let bit = |core: CoreId| 1_u64.checked_shl(u32::from(core.0));
+        let all = cores.map(bit).try_fold(0, |cores, bit| bit.map(|bit| cores | bit));
+        all.map_or(Self::Several, Self::Cores)
+    }
 }
 
 /// A request whose answer is due.
@@ -121,5 +134,17 @@ mod tests {
         assert!(!flight.admits(Target::Several) && !flight.admits(a));
         flight.land();
         assert!(flight.is_empty() && flight.admits(b));
+    }
+
+    #[test]
+    fn transactions_over_the_same_cores_join() {
+        // P-121
+        let over = |cores: &[u16]| Target::transaction(cores.iter().map(|core| CoreId(*core)));
+        let mut flight = Flight::default();
+        flight.depart(over(&[0, 1]), Pending { id: Number::Signed(1), due: Due::Data, bytes: 10 });
+        assert!(flight.admits(over(&[1, 0, 1])));
+        assert!(!flight.admits(over(&[0, 1, 2])) && !flight.admits(Target::Core(CoreId(0))));
+        assert_eq!((over(&[0, 64]), over(&[1_000, 1])), (Target::Several, Target::Several));
+        assert_eq!(over(&[63]), Target::Cores(1 << 63));
     }
 }

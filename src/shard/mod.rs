@@ -14,6 +14,7 @@ mod waiting;
 mod write;
 
 use crate::base::ids::{BucketId, CoreId, LiveId, QueryId, TxnId};
+use crate::base::moment::Sequencer;
 use crate::base::random::Random;
 use crate::base::time::Now;
 use crate::message::{
@@ -23,13 +24,14 @@ use crate::query::{self, Bound};
 use crate::reactive::{Explanation, LiveQueries};
 use crate::rules::Engine;
 use crate::store::{Bucket, Change, Definition, View};
-use crate::txn::Locks;
+use crate::txn::{Locks, Sequence};
 use events::Listeners;
 pub use events::Told;
+use hashbrown::HashMap;
 use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use transaction::Prepared;
-pub use transaction::results_json;
 use waiting::Waiting;
 
 /// The data of one core and everything that watches it.
@@ -55,7 +57,10 @@ pub struct Shard {
     engine: Option<Engine>,
     locks: Locks,
     /// Transactions that have voted and await the decision.
-    prepared: BTreeMap<TxnId, Prepared>,
+    prepared: HashMap<TxnId, Prepared, ahash::RandomState>,
+    /// Those of them that insert, in their order.
+    sequence: Sequence<Prepared>,
+    sequencer: Arc<Sequencer>,
     waiting: Waiting,
     random: Random,
 }
@@ -72,7 +77,7 @@ pub struct Census {
     pub live_queries: usize,
     /// Distinct live topic patterns.
     pub live_patterns: usize,
-    /// Transactions between vote and decision.
+    /// Transactions between their vote and the moment when their decision is carried out.
     pub prepared: usize,
     /// Envelopes that wait for locks.
     pub waiting: usize,
@@ -82,7 +87,7 @@ pub struct Census {
 
 impl Shard {
     /// A shard without data. `engine` makes it the one with facts and events.
-    pub fn new(engine: bool, mut random: Random) -> Self {
+    pub fn new(engine: bool, mut random: Random, sequencer: Arc<Sequencer>) -> Self {
         Self {
             buckets: BTreeMap::new(),
             live: LiveQueries::new(random.next_u64()),
@@ -95,7 +100,9 @@ impl Shard {
             live_of_dropped: (0, 0),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::new(random.next_u64()),
-            prepared: BTreeMap::new(),
+            prepared: HashMap::with_hasher(ahash::RandomState::with_seeds(0, 0, 0, random.next_u64())),
+            sequence: Sequence::default(),
+            sequencer,
             waiting: Waiting::default(),
             random,
         }
@@ -178,7 +185,7 @@ impl Shard {
             records: self.buckets.values().map(Bucket::len).sum(),
             live_queries: self.live.len(),
             live_patterns: self.engine.as_ref().map_or(0, Engine::patterns_len),
-            prepared: self.prepared.len(),
+            prepared: self.prepared.len() + self.sequence.len(),
             waiting: self.waiting.len(),
             dropped: self.dropped.len(),
         }

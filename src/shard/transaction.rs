@@ -6,23 +6,26 @@ use super::{Posts, Shard, answer};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{BucketId, TxnId};
 use crate::base::limits::TRANSACTION_RESULT_BYTES_MAX;
+use crate::base::moment::Moment;
 use crate::base::time::Now;
-use crate::message::{Json, Mail, Origin, Outcome, Prepare, Step, Target, Verb, Vote};
+use crate::message::{Json, Mail, Origin, Outcome, PlacedResults, Prepare, Step, Target, Verb, Vote};
 use crate::store::{Delta, View, Writes};
 use crate::txn::{Intent, Ticket};
 use smallvec::SmallVec;
 
 /// The net writes of a transaction by bucket, buckets in order of first access.
 #[derive(Default)]
-pub(super) struct Overlay(Vec<(BucketId, Delta)>);
+pub(super) struct Overlay(SmallVec<[(BucketId, Delta); 1]>);
 
 /// Results by place in the client's list, and the writes that lead to them.
-type Executed = (Vec<(usize, Json)>, Overlay);
+type Executed = (PlacedResults, Overlay);
 
 /// A participant that has voted: after a yes it can commit without looking at anything again.
 pub(super) struct Prepared {
     overlay: Overlay,
     ticket: Ticket,
+    /// If it inserts: the last moment before its vote.
+    voted_after: Option<Moment>,
 }
 
 impl Overlay {
@@ -48,10 +51,10 @@ impl Shard {
         now: Now,
         out: &mut Posts,
     ) {
-        match self.execute(steps.into_iter().enumerate(), now) {
+        match self.execute(steps.iter().enumerate(), now) {
             Ok((results, overlay)) => {
-                let results: Vec<Json> = results.into_iter().map(|(_, result)| result).collect();
-                answer(out, origin, Outcome::Data(Json::Text(results_json(&results))));
+                let results = results.into_iter().map(|(_, result)| result).collect();
+                answer(out, origin, Outcome::Results(results));
                 self.commit(overlay.into_changes());
             }
             Err((_, fault)) => answer(out, origin, Outcome::Fault(Box::new(fault))),
@@ -69,11 +72,13 @@ impl Shard {
         out: &mut Posts,
     ) {
         let Prepare { txn, steps, .. } = prepare;
-        let (vote, overlay) = match self.execute(steps.into_iter(), now) {
+        let (vote, overlay) = match self.execute(steps.iter().map(|(place, step)| (*place, step)), now) {
             Ok((results, overlay)) => (Ok(results), overlay),
             Err(failure) => (Err(failure), Overlay::default()),
         };
-        out.push((txn.coordinator, Mail::Vote(Vote { txn, vote })));
+        let is_commit = ticket.is_none() && vote.is_ok();
+        let committed = is_commit.then(|| self.sequencer.next());
+        out.push((txn.coordinator, Mail::Vote(Vote { txn, vote, committed, done: steps })));
         match ticket {
             None => self.commit(overlay.into_changes()),
             Some(ticket) => self.hold(txn, ticket, overlay),
@@ -94,39 +99,59 @@ impl Shard {
             .flat_map(|(bucket, delta)| delta.keys().map(|key| Intent::WriteKey(*bucket, key.clone())));
         let made = self.locks.footprint(&made.collect::<SmallVec<[Intent; 2]>>(), None);
         self.locks.extend(ticket, made);
-        self.prepared.insert(txn, Prepared { overlay, ticket });
+        let inserts = overlay.0.iter().any(|(_, delta)| delta.inserts());
+        let voted_after = inserts.then(|| self.sequencer.latest());
+        if let Some(voted_after) = voted_after {
+            self.sequence.enter(txn, voted_after);
+        }
+        self.prepared.insert(txn, Prepared { overlay, ticket, voted_after });
     }
 
-    /// Phase two. Those who waited for the transaction's locks run now.
+    /// Phase two. Those who waited for the transaction's locks run when it has been applied: at
+    /// once, or when it is its turn among those that insert.
     ///
     /// # Panics
     /// If the transaction is not prepared here: a decision answers a prepare.
-    pub fn decide(&mut self, txn: TxnId, commit: bool, now: Now, out: &mut Posts) {
-        let Prepared { overlay, ticket } = self.prepared.remove(&txn).expect("a decision answers a prepare");
-        self.locks.release(ticket);
-        if commit {
-            self.commit(overlay.into_changes());
+    pub fn decide(&mut self, txn: TxnId, commit: Option<Moment>, now: Now, out: &mut Posts) {
+        let prepared = self.prepared.remove(&txn).expect("a decision answers a prepare");
+        match (commit, prepared.voted_after) {
+            (Some(at), Some(voted_after)) => self.sequence.decide(txn, voted_after, at, prepared),
+            (Some(_), None) => self.apply(prepared),
+            (None, voted_after) => {
+                self.locks.release(prepared.ticket);
+                if let Some(voted_after) = voted_after {
+                    self.sequence.leave(txn, voted_after);
+                }
+            }
+        }
+        while let Some(prepared) = self.sequence.take_next() {
+            self.apply(prepared);
         }
         self.resume(now, out);
     }
 
+    fn apply(&mut self, Prepared { overlay, ticket, .. }: Prepared) {
+        self.locks.release(ticket);
+        self.commit(overlay.into_changes());
+    }
+
     /// Runs operations in order on an overlay; each sees what came before (S-169).
-    fn execute(
+    fn execute<'a>(
         &mut self,
-        steps: impl Iterator<Item = (usize, Step<Target>)>,
+        steps: impl Iterator<Item = (usize, &'a Step<Target>)>,
         now: Now,
     ) -> Result<Executed, (usize, Fault)> {
         let mut overlay = Overlay::default();
-        let mut results = Vec::with_capacity(steps.size_hint().0);
+        let mut results = PlacedResults::with_capacity(steps.size_hint().0);
         let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
             let result = match bucket {
-                Ok(id) => match self.gone(id) {
-                    None => self.step(&mut overlay, id, verb, now),
+                Ok(id) => match self.gone(*id) {
+                    None => self.step(&mut overlay, *id, verb, now),
                     // S-174 [PIN]
                     Some(fault) => Err(Fault { code: Code::InternalError, ..fault }),
                 },
-                Err(name) => Err(Fault { code: Code::InternalError, ..Fault::bucket_not_defined(&name) }),
+                Err(name) => Err(Fault { code: Code::InternalError, ..Fault::bucket_not_defined(name) }),
             };
             let result = result.map_err(|fault| (place, fault))?;
             bytes += result.as_bytes().len();
@@ -138,39 +163,23 @@ impl Shard {
         Ok((results, overlay))
     }
 
-    fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: Verb, now: Now) -> Result<Json, Fault> {
+    fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: &Verb, now: Now) -> Result<Json, Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
         let mut writer = Writer { bucket, random: &mut self.random, unix_ms: now.unix_ms };
         let delta = overlay.delta(id);
         Ok(match verb {
-            Verb::Insert(data) => Json::Record(writer.insert_in(delta, &data)?),
+            Verb::Insert(data) => Json::Record(writer.insert_in(delta, data)?),
             Verb::Update { key, data, if_version } => {
-                Json::Record(writer.update_in(delta, key, &data, if_version)?)
+                Json::Record(writer.update_in(delta, key.clone(), data, *if_version)?)
             }
             Verb::Delete { key, if_version } => {
-                writer.delete_in(delta, key, if_version)?;
+                writer.delete_in(delta, key.clone(), *if_version)?;
                 DELETED
             }
-            Verb::Read(question) => read(View::with(writer.bucket, delta), &question),
+            Verb::Read(question) => read(View::with(writer.bucket, delta), question),
             other => unreachable!("S-163: no transaction has {other:?}"),
         })
     }
-}
-
-/// `data` of a transaction's answer (S-159).
-pub fn results_json(results: &[Json]) -> Vec<u8> {
-    let bytes: usize = results.iter().map(|result| result.as_bytes().len() + 24).sum();
-    let mut out = Vec::with_capacity(bytes + 16);
-    out.extend_from_slice(br#"{"results":["#);
-    for (index, result) in results.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { br#"{"index":"# } else { br#",{"index":"# });
-        out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
-        out.extend_from_slice(br#","data":"#);
-        out.extend_from_slice(result.as_bytes());
-        out.push(b'}');
-    }
-    out.extend_from_slice(b"]}");
-    out
 }
 
 /// A few operations on large buckets could ask for more than there is memory.

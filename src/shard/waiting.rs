@@ -14,6 +14,7 @@ use crate::message::{
     Alteration, Key, Mail, Op, Outcome, Prepare, Question, Read, Request, Step, Target, Verb, Vote,
 };
 use crate::store::{Bucket, Definition, Generated, touches_unique, unique_fields};
+use crate::txn::sabotage::{self, Sabotage};
 use crate::txn::{Footprint, Intent, Ticket};
 use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
@@ -21,7 +22,10 @@ use std::collections::BTreeMap;
 /// Those who wait: at most one flight per connection, whose length is bounded
 /// (`FLIGHT_REQUESTS_MAX`, `FLIGHT_BYTES_MAX`), one prepare per running transaction, and one
 /// refresh per bucket; and no more connections or transactions than `WAITING_ENVELOPES_MAX`.
-pub(super) type Waiting = BTreeMap<Ticket, Envelope>;
+pub(super) type Waiting = BTreeMap<Ticket, Box<Envelope>>;
+
+/// What a request touches.
+type Intents = SmallVec<[Intent; 3]>;
 
 /// What waits.
 pub(super) enum Envelope {
@@ -40,10 +44,10 @@ impl Shard {
             return Some(request);
         }
         let intents = match &request.op {
-            Op::Data { bucket, verb } => self.intents_of(*bucket, verb).into_vec(),
+            Op::Data { bucket, verb } => self.intents_of(*bucket, verb),
             Op::Transaction(steps) => self.intents(steps.iter()),
-            Op::Subscribe { bound, .. } => vec![Intent::ReadBucket(bound.bucket)],
-            Op::Rules(_) => Vec::new(),
+            Op::Subscribe { bound, .. } => smallvec![Intent::ReadBucket(bound.bucket)],
+            Op::Rules(_) => Intents::new(),
         };
         let connection = (request.origin.core, request.origin.conn);
         let footprint = self.locks.footprint(&intents, Some(connection));
@@ -65,15 +69,22 @@ impl Shard {
         if prepare.commits && self.locks.is_free() {
             return self.run_prepare(prepare, None, now, out);
         }
-        let footprint = self.locks.footprint(&self.intents(prepare.steps.iter().map(|(_, step)| step)), None);
+        let connection = (prepare.txn.coordinator, prepare.conn);
+        let mut intents = self.intents(prepare.steps.iter().map(|(_, step)| step));
+        if !prepare.commits {
+            self.append_in_sequence(&mut intents);
+        }
+        let line = (!sabotage::is(Sabotage::LinesIgnored)).then_some(connection);
+        let mut footprint = self.locks.footprint(&intents, line);
         let is_admitted = self.locks.admit(&footprint);
         if is_admitted && prepare.commits {
             return self.run_prepare(prepare, None, now, out);
         }
         if !is_admitted && self.waiting.len() >= WAITING_ENVELOPES_MAX {
-            return self.decline(&prepare, out);
+            return self.decline(prepare, out);
         }
         if is_admitted {
+            self.locks.stand_alone(&mut footprint, connection);
             let (ticket, _) = self.locks.acquire(footprint);
             self.run_prepare(prepare, Some(ticket), now, out);
         } else {
@@ -104,9 +115,11 @@ impl Shard {
     /// Runs everybody who waited for locks that are free now.
     pub(super) fn resume(&mut self, now: Now, out: &mut Posts) {
         while let Some(ticket) = self.locks.next_ready() {
-            let envelope = self.waiting.remove(&ticket).expect("whoever holds a place waits");
+            let envelope = *self.waiting.remove(&ticket).expect("whoever holds a place waits");
             match envelope {
                 Envelope::Prepare(prepare) if !prepare.commits => {
+                    // Those behind it wait for its vote, not for its decision.
+                    self.locks.leave_line(ticket, (prepare.txn.coordinator, prepare.conn));
                     self.run_prepare(prepare, Some(ticket), now, out);
                     continue;
                 }
@@ -125,14 +138,17 @@ impl Shard {
     fn wait(&mut self, envelope: Envelope, footprint: Footprint) {
         let (ticket, is_granted) = self.locks.acquire(footprint);
         debug_assert!(!is_granted, "only who must wait does");
-        self.waiting.insert(ticket, envelope);
+        self.waiting.insert(ticket, Box::new(envelope));
     }
 
     /// Votes no, without looking at the data.
-    fn decline(&mut self, prepare: &Prepare, out: &mut Posts) {
-        let Prepare { txn, ref steps, commits } = *prepare;
+    fn decline(&mut self, prepare: Prepare, out: &mut Posts) {
+        let Prepare { txn, steps, commits, .. } = prepare;
         let place = steps.first().map_or(0, |(place, _)| *place);
-        out.push((txn.coordinator, Mail::Vote(Vote { txn, vote: Err((place, too_many())) })));
+        out.push((
+            txn.coordinator,
+            Mail::Vote(Vote { txn, vote: Err((place, too_many())), committed: None, done: steps }),
+        ));
         if !commits {
             let (ticket, _) = self.locks.acquire(self.locks.footprint(&[], None));
             self.hold(txn, ticket, Overlay::default());
@@ -140,14 +156,26 @@ impl Shard {
     }
 
     /// What the operations of a transaction touch.
-    pub(super) fn intents<'a>(&self, steps: impl Iterator<Item = &'a Step<Target>>) -> Vec<Intent> {
+    pub(super) fn intents<'a>(&self, steps: impl Iterator<Item = &'a Step<Target>>) -> Intents {
         let known = |step: &'a Step<Target>| Some((*step.bucket.as_ref().ok()?, &step.verb));
         steps.filter_map(known).flat_map(|(bucket, verb)| self.intents_of(bucket, verb)).collect()
     }
 
+    /// Lets a transaction that will be decided later insert beside others that do likewise; but not
+    /// where values are counted, since they tell in which order they were given (S-180).
+    fn append_in_sequence(&self, intents: &mut Intents) {
+        for intent in intents {
+            if let Intent::Append(bucket) = *intent
+                && self.buckets[&bucket].definition().autoincrement().is_empty()
+            {
+                *intent = Intent::AppendInSequence(bucket);
+            }
+        }
+    }
+
     /// What an operation touches. Who names a bucket that is gone keeps it from being forgotten;
     /// behind a redefinition that waits nobody knows yet which fields are unique.
-    fn intents_of(&self, bucket: BucketId, verb: &Verb) -> SmallVec<[Intent; 3]> {
+    fn intents_of(&self, bucket: BucketId, verb: &Verb) -> Intents {
         let Some(definition) = self.buckets.get(&bucket).map(Bucket::definition) else {
             return smallvec![Intent::ReadBucket(bucket)];
         };
@@ -183,7 +211,7 @@ impl Shard {
     }
 }
 
-fn inserts(definition: &Definition, bucket: BucketId, data: &[Object]) -> SmallVec<[Intent; 3]> {
+fn inserts(definition: &Definition, bucket: BucketId, data: &[Object]) -> Intents {
     if definition.max_size().is_some() {
         return smallvec![Intent::WriteBucket(bucket)]; // whichever record may have to go
     }

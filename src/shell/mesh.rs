@@ -160,10 +160,13 @@ impl Outgoing {
     /// waited for each other would do so for ever.
     pub(super) fn post(&self, to: CoreId, mail: Mail) {
         let to = to.index();
-        let mut held = self.held.borrow_mut();
-        held[to].push_back(Parcel::Mail(self.me, mail));
-        self.held_parcels.set(self.held_parcels.get() + 1);
-        self.move_on(to, &mut held[to]);
+        let held = &mut self.held.borrow_mut()[to];
+        let parcel = Parcel::Mail(self.me, mail);
+        let refused = if held.is_empty() { self.try_send(to, parcel).err() } else { Some(parcel) };
+        if let Some(parcel) = refused {
+            held.push_back(parcel);
+            self.held_parcels.set(self.held_parcels.get() + 1);
+        }
     }
 
     /// Wakes the receivers of what was sent since the last call.
@@ -186,21 +189,28 @@ impl Outgoing {
     fn move_on(&self, to: usize, held: &mut VecDeque<Parcel>) {
         let before = held.len();
         while let Some(parcel) = held.pop_front() {
-            match self.addresses[to].queue.try_send(parcel) {
-                Ok(()) => {
-                    let mut due = self.due.borrow_mut();
-                    if due.last() != Some(&to) {
-                        due.push(to);
-                    }
-                }
-                Err(TrySendError::Full(parcel)) => {
-                    held.push_front(parcel);
-                    break;
-                }
-                // The core has left its thread: the server is over, and nothing waits any more.
-                Err(TrySendError::Disconnected(_)) => held.clear(),
+            if let Err(parcel) = self.try_send(to, parcel) {
+                held.push_front(parcel);
+                break;
             }
         }
         self.held_parcels.set(self.held_parcels.get() + held.len() - before);
+    }
+
+    /// Puts a parcel into an inbox, or gives it back if that is full.
+    #[expect(clippy::result_large_err, reason = "the parcel is what it is about; it is rarely refused")]
+    fn try_send(&self, to: usize, parcel: Parcel) -> Result<(), Parcel> {
+        match self.addresses[to].queue.try_send(parcel) {
+            Ok(()) => {
+                let mut due = self.due.borrow_mut();
+                if due.last() != Some(&to) {
+                    due.push(to);
+                }
+                Ok(())
+            }
+            Err(TrySendError::Full(parcel)) => Err(parcel),
+            // The core has left its thread: the server is over, and nothing waits any more.
+            Err(TrySendError::Disconnected(_)) => Ok(()),
+        }
     }
 }

@@ -12,8 +12,10 @@ use std::collections::BTreeMap;
 /// The net effect of a transaction's writes on one bucket so far (S-169).
 #[derive(Debug, Default)]
 pub struct Delta {
-    /// Ordered by key, so that a run replays exactly.
-    writes: BTreeMap<Key, Pending>,
+    /// In the order in which the keys were first written.
+    writes: SmallVec<[(Key, Pending); 1]>,
+    /// Where a key is among the writes, if they are too many to search.
+    places: BTreeMap<Key, usize>,
     /// Numbers the inserts, which follow the committed records in this order.
     inserts: u64,
     /// Who has which unique value among the written records.
@@ -80,26 +82,30 @@ impl Delta {
         *pending = Pending { removes: is_committed, updated: None, inserted: None };
     }
 
-    /// The keys written, in key order.
+    /// Whether it has a record for the end of the bucket.
+    pub fn inserts(&self) -> bool {
+        self.inserts > 0 && self.pendings().any(|pending| pending.inserted.is_some())
+    }
+
+    /// The keys written, in the order in which they first were.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
-        self.writes.keys()
+        self.writes.iter().map(|(key, _)| key)
     }
 
     /// The net changes: deletes, then updates, then inserts in their order. A delete goes
     /// first so that an insert of the same key finds it free (S-178).
-    pub fn into_writes(self) -> Writes {
-        let (mut deletes, mut updates, mut inserts) = (Writes::new(), Vec::new(), Vec::new());
-        for (key, pending) in self.writes {
-            if pending.removes {
-                deletes.push(Write::Delete(key));
-            }
-            updates.extend(pending.updated.map(Write::Update));
-            inserts.extend(pending.inserted);
-        }
+    pub fn into_writes(mut self) -> Writes {
+        let mut writes = Writes::new();
+        let removed = self.writes.iter().filter(|(_, pending)| pending.removes);
+        writes.extend(removed.map(|(key, _)| Write::Delete(key.clone())));
+        writes.extend(
+            self.writes.iter_mut().filter_map(|(_, pending)| pending.updated.take().map(Write::Update)),
+        );
+        let mut inserts: SmallVec<[(u64, Record); 4]> =
+            self.writes.into_iter().filter_map(|(_, pending)| pending.inserted).collect();
         inserts.sort_by_key(|(place, _)| *place);
-        deletes.extend(updates);
-        deletes.extend(inserts.into_iter().map(|(_, record)| Write::Insert(record)));
-        deletes
+        writes.extend(inserts.into_iter().map(|(_, record)| Write::Insert(record)));
+        writes
     }
 
     fn claim(&mut self, definition: &Definition, key: &Key, record: &Record) {
@@ -112,17 +118,51 @@ impl Delta {
 
     /// Gives the unique values of a written record back (S-178).
     fn release(&mut self, definition: &Definition, key: &Key) {
-        let Some(record) = self.writes.get(key).and_then(Pending::record) else { return };
+        if self.claims.is_empty() {
+            return;
+        }
+        let Some(record) = self.written(key).and_then(Pending::record).cloned() else { return };
         for field in unique_fields(definition) {
-            if let Some(value) = scalar(definition, record, field) {
+            if let Some(value) = scalar(definition, &record, field) {
                 self.claims.remove(&(field, value.as_bytes().into()));
             }
         }
     }
 
-    fn pending(&mut self, key: Key) -> &mut Pending {
-        self.writes.entry(key).or_insert(Pending { removes: false, updated: None, inserted: None })
+    fn pendings(&self) -> impl Iterator<Item = &Pending> {
+        self.writes.iter().map(|(_, pending)| pending)
     }
+
+    /// What was written under a key. O(log writes).
+    fn written(&self, key: &[u8]) -> Option<&Pending> {
+        self.place(key).map(|at| &self.writes[at].1)
+    }
+
+    fn pending(&mut self, key: Key) -> &mut Pending {
+        let at = self.place(&key).unwrap_or_else(|| self.enter(key));
+        &mut self.writes[at].1
+    }
+
+    fn place(&self, key: &[u8]) -> Option<usize> {
+        if self.writes.len() <= Self::SEARCHED_MAX {
+            return self.writes.iter().position(|(written, _)| written[..] == *key);
+        }
+        self.places.get(key).copied()
+    }
+
+    fn enter(&mut self, key: Key) -> usize {
+        let at = self.writes.len();
+        self.writes.push((key, Pending { removes: false, updated: None, inserted: None }));
+        if self.writes.len() > Self::SEARCHED_MAX {
+            // All of them at the first time, then the last one.
+            let from = self.places.len();
+            self.places.extend((from..=at).map(|at| (self.writes[at].0.clone(), at)));
+        }
+        at
+    }
+
+    /// Writes that are searched one after the other; that is cheaper than a tree.
+    const SEARCHED_MAX: usize = 8;
 }
 
 /// A bucket to read from, with or without a transaction's writes on top.
@@ -156,7 +196,7 @@ impl<'a> View<'a> {
 
     /// The record of that key.
     pub fn get(self, key: &[u8]) -> Option<&'a Record> {
-        match self.delta.and_then(|delta| delta.writes.get(key)) {
+        match self.delta.and_then(|delta| delta.written(key)) {
             None => self.bucket.get(key),
             Some(pending) => pending.record(),
         }
@@ -181,7 +221,7 @@ impl<'a> View<'a> {
 
     /// How many records there are. O(1), in a transaction O(its writes).
     pub fn len(self) -> usize {
-        let pending = || self.delta.into_iter().flat_map(|delta| delta.writes.values());
+        let pending = || self.delta.into_iter().flat_map(Delta::pendings);
         let removed = pending().filter(|pending| pending.removes).count();
         let inserted = pending().filter(|pending| pending.inserted.is_some()).count();
         self.bucket.len() - removed + inserted
@@ -250,8 +290,7 @@ impl<'a> View<'a> {
 
     /// What an index found, and whatever the transaction has written, in bucket order.
     fn merged(self, found: impl Iterator<Item = (u64, &'a Record)>, delta: &'a Delta) -> Vec<&'a Record> {
-        let unwritten =
-            |record: &Record| !delta.writes.contains_key(record.key(self.definition()).as_bytes());
+        let unwritten = |record: &Record| delta.written(record.key(self.definition()).as_bytes()).is_none();
         let mut placed: Vec<(u64, &Record)> = found.filter(|(_, record)| unwritten(record)).collect();
         placed.extend(
             delta
@@ -271,7 +310,7 @@ impl<'a> View<'a> {
     /// A committed record as the transaction sees it.
     fn current(self, record: &'a Record) -> Option<&'a Record> {
         let Some(delta) = self.delta else { return Some(record) };
-        match delta.writes.get(record.key(self.definition()).as_bytes()) {
+        match delta.written(record.key(self.definition()).as_bytes()) {
             None => Some(record),
             // A record that goes has no new version in its place.
             Some(pending) => pending.updated.as_ref(),
@@ -286,8 +325,8 @@ impl<'a> View<'a> {
         let mut inserted: Vec<&'a (u64, Record)> = self
             .delta
             .into_iter()
-            .flat_map(|delta| delta.writes.values())
-            .filter_map(|p| p.inserted.as_ref())
+            .flat_map(Delta::pendings)
+            .filter_map(|pending| pending.inserted.as_ref())
             .collect();
         inserted.sort_by_key(|(place, _)| *place);
         inserted.into_iter().map(|(_, record)| record)

@@ -13,6 +13,9 @@ pub enum Intent {
     /// Puts a record at the end of the bucket. Two of them exclude each other even if their keys
     /// differ: the order in which they come to stand is there for all to see (S-70).
     Append(BucketId),
+    /// The same of a transaction whose records find their order when it is decided (`sequence`), so
+    /// that it excludes no other one that does likewise.
+    AppendInSequence(BucketId),
     /// Depends on which records were put at the end of the bucket: whoever names a key that
     /// the bucket makes itself and that can be guessed, such as a number.
     ReadEnd(BucketId),
@@ -78,6 +81,9 @@ impl Intent {
             Self::ReadKey(bucket, key) => (*bucket, Mode::READ_PART, Some((Part::Key(key), Mode::READ))),
             Self::WriteKey(bucket, key) => (*bucket, Mode::WRITE_PART, Some((Part::Key(key), Mode::WRITE))),
             Self::Append(bucket) => (*bucket, Mode::WRITE_PART, Some((Part::End, Mode::WRITE))),
+            Self::AppendInSequence(bucket) => {
+                (*bucket, Mode::WRITE_PART, Some((Part::End, Mode::WRITE_PART)))
+            }
             Self::ReadEnd(bucket) => (*bucket, Mode::READ_PART, Some((Part::End, Mode::READ))),
             Self::ReadBucket(bucket) => (*bucket, Mode::READ, None),
             Self::WriteBucket(bucket) => (*bucket, Mode::WRITE, None),

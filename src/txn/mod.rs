@@ -24,6 +24,19 @@
 //!   cores that starts on the first of them takes two messages between cores, on the second
 //!   three; no other protocol that answers from both sides takes fewer than two.
 //!
+//! * **Pipelined.** Transactions of one connection over the same cores are under way together. Each
+//!   asks a core only when the one ahead has asked it, waits there behind it if that one waits, and
+//!   is decided after it; so they happen in their order (P-121), as seen by everybody. One that
+//!   is ahead never waits for one behind, which came to every core after it.
+//! * **Appends.** The order of a bucket's records is there for all to see (S-70), so inserts into one
+//!   bucket conflict; but nobody sees it while one of them is undecided. So transactions over
+//!   several cores insert beside each other, and each core applies what is decided in the order of
+//!   the moments at which the last agents committed ([`Sequence`]). At its moment a transaction holds all
+//!   of its locks, so that this order is one of those that the locks allow. What commits at once,
+//!   a single insert or a last agent, waits for those that are undecided: its moment is now, theirs
+//!   may have been. A transaction that waits for its turn waits for others that are undecided, which
+//!   in turn only wait at higher cores: that closes no circle.
+//!
 //! `tests/sim` has the proofs: random histories judged by a checker that knows nothing of all this,
 //! every order of messages of two transactions, and [`sabotage`] that both must find.
 
@@ -31,7 +44,9 @@ mod coordinator;
 mod intent;
 mod locks;
 pub mod sabotage;
+mod sequence;
 
 pub use coordinator::{Coordinator, Next, Part};
 pub use intent::Intent;
 pub use locks::{Footprint, Locks, Ticket};
+pub use sequence::Sequence;

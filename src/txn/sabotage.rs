@@ -15,6 +15,10 @@ pub enum Sabotage {
     ReadsUnlocked,
     /// Inserts do not exclude each other.
     AppendsUnlocked,
+    /// Inserts of prepared transactions are applied as their decisions come.
+    AppendsOutOfSequence,
+    /// Transactions of one connection overtake each other where the first one waits.
+    LinesIgnored,
     /// Participants are prepared in the order in which the client names them.
     PrepareOutOfOrder,
     /// Every participant commits with its vote, whatever the others will say.
@@ -34,13 +38,13 @@ pub fn choose(sabotage: Option<Sabotage>) {
 
 /// Whether this fault was chosen.
 #[cfg(debug_assertions)]
-pub(super) fn is(sabotage: Sabotage) -> bool {
+pub(crate) fn is(sabotage: Sabotage) -> bool {
     CHOSEN.get() == Some(sabotage)
 }
 
 /// Never, in a release build.
 #[cfg(not(debug_assertions))]
-pub(super) const fn is(_: Sabotage) -> bool {
+pub(crate) const fn is(_: Sabotage) -> bool {
     false
 }
 
@@ -48,7 +52,7 @@ pub(super) const fn is(_: Sabotage) -> bool {
 pub(super) fn forgets(intent: &Intent) -> bool {
     match intent {
         Intent::ReadKey(..) => is(Sabotage::ReadsUnlocked),
-        Intent::Append(_) => is(Sabotage::AppendsUnlocked),
+        Intent::Append(_) | Intent::AppendInSequence(_) => is(Sabotage::AppendsUnlocked),
         Intent::ReadBucket(_) => is(Sabotage::PredicatesUnlocked),
         _ => false,
     }

@@ -180,3 +180,20 @@ fn threads_share_one_window_exactly() {
         }
     }
 }
+
+// S-181: a transaction is one request, whatever is in it
+#[test]
+fn a_transaction_is_charged_once() {
+    play_with(open, &["a"], |stage| {
+        stage.play(
+            r#"
+            a → {"id":1,"type":"store.transaction","operations":[{"op":"count","bucket":"u"},{"op":"count","bucket":"k"},{"op":"count","bucket":"u"},{"op":"count","bucket":"k"}]}
+            a ← {"id":1,"type":"result","data":{"…":0}}
+            a → {"id":2,"type":"store.transaction","operations":[{"op":"count","bucket":"u"},{"op":"count","bucket":"k"},{"op":"count","bucket":"u"}]}
+            a ← {"id":2,"type":"result","data":{"…":0}}
+            a → {"id":3,"type":"store.transaction","operations":[{"op":"count","bucket":"u"}]}
+            a ← {"id":3,"type":"error","code":"RATE_LIMITED","message":"Rate limit exceeded. Retry after 1000ms","details":{"retryAfterMs":1000}}
+            "#,
+        );
+    });
+}

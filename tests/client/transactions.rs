@@ -2,46 +2,65 @@
 
 use crate::{play, setups};
 
-// S-160…S-168, V-27, V-28: the whole list is checked first
+/// `operations` and what is wrong with them.
+const REJECTED: &[(&str, &str)] = &[
+    // S-160
+    ("null", "Missing or invalid \\\"operations\\\": expected array"),
+    ("{}", "Missing or invalid \\\"operations\\\": expected array"),
+    // S-161
+    ("[]", "\\\"operations\\\" must contain at least one operation"),
+    // S-162
+    ("[null]", "operations[0]: expected object"),
+    ("[[]]", "operations[0]: expected object"),
+    (r#"[{"op":"get","bucket":"u","key":1},7]"#, "operations[1]: expected object"),
+    // S-163
+    (
+        r#"[{"op":"clear","bucket":"u"}]"#,
+        "operations[0]: invalid \\\"op\\\" — expected one of: get, insert, update, delete, where, findOne, count",
+    ),
+    (
+        r#"[{"bucket":"u","key":1}]"#,
+        "operations[0]: invalid \\\"op\\\" — expected one of: get, insert, update, delete, where, findOne, count",
+    ),
+    // S-164
+    (r#"[{"op":"get"}]"#, "operations[0]: missing or invalid \\\"bucket\\\""),
+    (r#"[{"op":"get","bucket":""}]"#, "operations[0]: missing or invalid \\\"bucket\\\""),
+    (r#"[{"op":"count","bucket":5}]"#, "operations[0]: missing or invalid \\\"bucket\\\""),
+    // S-165
+    (r#"[{"op":"get","bucket":"u","key":null}]"#, "operations[0]: \\\"get\\\" requires \\\"key\\\""),
+    (r#"[{"op":"delete","bucket":"u"}]"#, "operations[0]: \\\"delete\\\" requires \\\"key\\\""),
+    (r#"[{"op":"update","bucket":"u"}]"#, "operations[0]: \\\"update\\\" requires \\\"key\\\""),
+    // S-166
+    (
+        r#"[{"op":"update","bucket":"u","key":1}]"#,
+        "operations[0]: \\\"update\\\" requires \\\"data\\\" object",
+    ),
+    (
+        r#"[{"op":"insert","bucket":"u","data":[]}]"#,
+        "operations[0]: \\\"insert\\\" requires \\\"data\\\" object",
+    ),
+    // S-167
+    (r#"[{"op":"where","bucket":"u"}]"#, "operations[0]: \\\"where\\\" requires \\\"filter\\\" object"),
+    (
+        r#"[{"op":"findOne","bucket":"u","filter":1}]"#,
+        "operations[0]: \\\"findOne\\\" requires \\\"filter\\\" object",
+    ),
+    // S-168
+    (
+        r#"[{"op":"count","bucket":"u","filter":"x"}]"#,
+        "operations[0]: invalid \\\"filter\\\" — expected object",
+    ),
+    // the lowest index counts, not the rule that is first
+    (
+        r#"[{"op":"insert","bucket":"k","data":{"k":"a"}},{"op":"get","bucket":"u"}]"#,
+        "operations[1]: \\\"get\\\" requires \\\"key\\\"",
+    ),
+];
+
+// V-27, V-28: the whole list is checked first
 #[test]
 fn prevalidation() {
-    for (operations, reason) in [
-        ("null", "Missing or invalid \\\"operations\\\": expected array"),
-        ("{}", "Missing or invalid \\\"operations\\\": expected array"),
-        ("[]", "\\\"operations\\\" must contain at least one operation"),
-        ("[null]", "operations[0]: expected object"),
-        ("[[]]", "operations[0]: expected object"),
-        (
-            r#"[{"op":"clear","bucket":"u"}]"#,
-            "operations[0]: invalid \\\"op\\\" — expected one of: get, insert, update, delete, where, findOne, count",
-        ),
-        (r#"[{"op":"get"}]"#, "operations[0]: missing or invalid \\\"bucket\\\""),
-        (r#"[{"op":"get","bucket":""}]"#, "operations[0]: missing or invalid \\\"bucket\\\""),
-        (r#"[{"op":"get","bucket":"u","key":null}]"#, "operations[0]: \\\"get\\\" requires \\\"key\\\""),
-        (r#"[{"op":"delete","bucket":"u"}]"#, "operations[0]: \\\"delete\\\" requires \\\"key\\\""),
-        (r#"[{"op":"update","bucket":"u"}]"#, "operations[0]: \\\"update\\\" requires \\\"key\\\""),
-        (
-            r#"[{"op":"update","bucket":"u","key":1}]"#,
-            "operations[0]: \\\"update\\\" requires \\\"data\\\" object",
-        ),
-        (
-            r#"[{"op":"insert","bucket":"u","data":[]}]"#,
-            "operations[0]: \\\"insert\\\" requires \\\"data\\\" object",
-        ),
-        (r#"[{"op":"where","bucket":"u"}]"#, "operations[0]: \\\"where\\\" requires \\\"filter\\\" object"),
-        (
-            r#"[{"op":"findOne","bucket":"u","filter":1}]"#,
-            "operations[0]: \\\"findOne\\\" requires \\\"filter\\\" object",
-        ),
-        (
-            r#"[{"op":"count","bucket":"u","filter":"x"}]"#,
-            "operations[0]: invalid \\\"filter\\\" — expected object",
-        ),
-        (
-            r#"[{"op":"insert","bucket":"k","data":{"k":"a"}},{"op":"get","bucket":"u"}]"#,
-            "operations[1]: \\\"get\\\" requires \\\"key\\\"",
-        ),
-    ] {
+    for (operations, reason) in REJECTED {
         play(
             setups::open,
             &["c"],
@@ -80,7 +99,8 @@ fn read_your_writes() {
     );
 }
 
-// S-171…S-178: the first failing operation is reported, wherever it lives, and nothing is left
+// S-171, S-173, S-174, S-175, S-176: the first failing operation is reported, wherever it lives, and nothing is
+// left
 #[test]
 fn failures() {
     let setup = r#"
@@ -161,5 +181,26 @@ fn pushes() {
         c → {"id":4,"type":"store.transaction","operations":[{"op":"insert","bucket":"k","data":{"k":"9"}},{"op":"delete","bucket":"k","key":"9"},{"op":"delete","bucket":"u","key":"1"},{"op":"insert","bucket":"u","data":{"id":"3","name":"n"}}]}
         c ← {"id":4,"type":"result","data":{"…":0}}
         "#,
+    );
+}
+
+// S-173: one error, as that of a stand-alone operation (S-51, S-74), without results and index
+#[test]
+fn a_failure_is_told_as_outside_of_transactions() {
+    let first = r#"{"op":"insert","bucket":"k","data":{"k":"1"}}"#;
+    let data = r#"{"id":"b","name":7,"age":"old"}"#;
+    play(
+        setups::open,
+        &["c"],
+        &format!(
+            r#"
+            c → {{"id":1,"type":"store.insert","bucket":"u","data":{data}}}
+            c ← {{"id":1,"type":"error","code":"VALIDATION_ERROR","message":"Validation failed for bucket \"u\": name: Expected type \"string\", got number; age: Expected type \"number\", got string","details":[{{"field":"name","message":"Expected type \"string\", got number","code":"type"}},{{"field":"age","message":"Expected type \"number\", got string","code":"type"}}]}}
+            c → {{"id":2,"type":"store.transaction","operations":[{first},{{"op":"insert","bucket":"u","data":{data}}}]}}
+            c ← {{"id":2,"type":"error","code":"VALIDATION_ERROR","message":"Validation failed for bucket \"u\": name: Expected type \"string\", got number; age: Expected type \"number\", got string","details":[{{"field":"name","message":"Expected type \"string\", got number","code":"type"}},{{"field":"age","message":"Expected type \"number\", got string","code":"type"}}]}}
+            c → {{"id":3,"type":"store.count","bucket":"k"}}
+            c ← {{"id":3,"type":"result","data":0}}
+            "#
+        ),
     );
 }

@@ -272,6 +272,12 @@ impl Cluster {
 
     /// The same, but what clients have sent before is read only afterwards: the cores were busy.
     pub(crate) fn advance_before_reading(&mut self, by_ms: u64) {
+        self.tick(by_ms);
+        self.settle();
+    }
+
+    /// Lets time pass, and nothing else happen than what cores do by themselves.
+    pub(crate) fn tick(&mut self, by_ms: u64) {
         self.now.unix_ms += by_ms;
         self.now.mono_ms += by_ms;
         for core in 0..self.nodes.len() {
@@ -280,7 +286,6 @@ impl Cluster {
                 self.drive(core, Input::Tick, None);
             }
         }
-        self.settle();
     }
 
     /// One event. False = nothing can happen.

@@ -42,8 +42,8 @@ impl Deed {
     }
 }
 
-/// A client on a core and its requests; each is sent when the one before has been answered.
-type Script = (usize, Vec<Vec<Operation>>);
+/// A client on a core and its requests, of which so many are under way together.
+type Script = (usize, usize, Vec<Vec<Operation>>);
 
 /// What may happen next.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -74,8 +74,8 @@ impl Run {
     fn new(settings: &Settings, scripts: &[Script]) -> Self {
         let mut cluster = Cluster::new(settings, CORES, Schedule::Prompt, 1);
         let recorder = Recorder::new(&mut cluster);
-        let enter = |(number, (core, requests)): (u32, &Script)| {
-            let witness = Witness::enter(&mut cluster, *core, number, 1);
+        let enter = |(number, (core, pipeline, requests)): (u32, &Script)| {
+            let witness = Witness::enter(&mut cluster, *core, number, *pipeline);
             (*core, witness, requests.iter().cloned().collect())
         };
         let clients = (0..).zip(scripts).map(enter).collect();
@@ -90,7 +90,7 @@ impl Run {
             .clients
             .iter()
             .enumerate()
-            .filter(|(_, (_, witness, requests))| witness.is_content() && !requests.is_empty());
+            .filter(|(_, (_, witness, requests))| witness.may_send() && !requests.is_empty());
         let mail = self.cluster.mail_under_way();
         calls.map(|(at, _)| Choice::Call(at)).chain(mail.map(|(from, to)| Choice::Mail(from, to))).collect()
     }
@@ -184,7 +184,7 @@ impl Explored {
             let [a, b] = deeds[number];
             let mut operations = vec![a.operation(0, value), b.operation(1, value + 1)];
             operations.rotate_left(number);
-            (cores[number], vec![operations])
+            (cores[number], 1, vec![operations])
         };
         self.explore(&[&[transaction(0), transaction(1)], others].concat())
     }
@@ -240,12 +240,37 @@ fn two_transactions_and_somebody_who_looks_at_one_shard_after_the_other() {
     for (at, deeds) in pairs.into_iter().enumerate() {
         let looks = [[0, 1], [1, 0]][at % 2];
         let look = |participant| vec![Read.operation(participant, 0), Scan.operation(participant, 0)];
-        let observer = (at % 3, looks.map(look).to_vec());
+        let observer = (at % 3, 1, looks.map(look).to_vec());
         let cores = [looks[0], [1, 2][at % 2]];
         explored.pair(deeds, cores, &[observer]).unwrap_or_else(|reason| panic!("{reason}"));
     }
     println!("{explored:?}");
     assert!(explored.ends > 1_000, "the order of messages was varied");
+}
+
+// P-121, S-172: transactions of one client that are under way together happen in their order, and
+// are seen to by another transaction, which may come in between
+#[test]
+fn two_transactions_of_one_client_at_once_and_one_of_another() {
+    use Deed::{Append, Fail, Read, Scan, Write};
+    let mut explored = Explored::default();
+    let triples = [
+        [[Append, Append], [Append, Append], [Scan, Scan]],
+        [[Write, Append], [Write, Write], [Read, Scan]],
+        [[Append, Write], [Fail, Read], [Append, Write]],
+        [[Write, Fail], [Append, Write], [Append, Read]],
+    ];
+    for (at, deeds) in triples.into_iter().enumerate() {
+        let [first, second, third] = [0, 1, 2].map(|number: usize| {
+            let value = 100 * (number as u64 + 1);
+            let [a, b] = deeds[number];
+            vec![a.operation(0, value), b.operation(1, value + 1)]
+        });
+        let scripts = [(at % 3, 2, vec![first, second]), ((at + 1) % 3, 1, vec![third])];
+        explored.explore(&scripts).unwrap_or_else(|reason| panic!("{reason}"));
+    }
+    println!("{explored:?}");
+    assert!(explored.ends > 100, "the order of messages was varied");
 }
 
 // The exploration can fail: it finds each of these faults, with two transactions and nobody else.
@@ -255,17 +280,20 @@ fn faults_of_the_protocol_are_found_by_exploration() {
     use Deed::{Append, Fail, Read, Scan, Write};
     use noex_server::txn::sabotage::{Sabotage, choose};
     let cycle = "a cycle of 2 transactions";
-    for (sabotage, deeds, reason) in [
-        (Sabotage::ReleaseBeforeDecision, [[Append, Append], [Append, Append]], cycle),
-        (Sabotage::PredicatesUnlocked, [[Append, Append], [Scan, Append]], cycle),
-        (Sabotage::ReadsUnlocked, [[Write, Append], [Read, Append]], cycle),
-        (Sabotage::AppendsUnlocked, [[Append, Append], [Append, Append]], cycle),
-        (Sabotage::PrepareOutOfOrder, [[Write, Write], [Write, Write]], "deadlock"),
-        (Sabotage::CommitBeforeVotes, [[Append, Fail], [Read, Read]], "by a transaction that failed"),
+    // Looks at one list, then puts something into the other.
+    let meddler = || (2, 1, vec![vec![Scan.operation(1, 0)], vec![Append.operation(0, 300)]]);
+    for (sabotage, deeds, others, reason) in [
+        (Sabotage::ReleaseBeforeDecision, [[Write, Append], [Read, Append]], vec![], cycle),
+        (Sabotage::PredicatesUnlocked, [[Append, Append], [Scan, Append]], vec![], cycle),
+        (Sabotage::ReadsUnlocked, [[Write, Append], [Read, Append]], vec![], cycle),
+        (Sabotage::AppendsUnlocked, [[Append, Append], [Read, Read]], vec![meddler()], "a cycle of"),
+        (Sabotage::AppendsOutOfSequence, [[Append, Append], [Append, Append]], vec![], cycle),
+        (Sabotage::PrepareOutOfOrder, [[Write, Write], [Write, Write]], vec![], "deadlock"),
+        (Sabotage::CommitBeforeVotes, [[Append, Fail], [Read, Read]], vec![], "by a transaction that failed"),
     ] {
         choose(Some(sabotage));
         let mut explored = Explored::default();
-        let found = coordinators().find_map(|cores| explored.pair(deeds, cores, &[]).err());
+        let found = coordinators().find_map(|cores| explored.pair(deeds, cores, &others).err());
         choose(None);
         let found = found.unwrap_or_else(|| panic!("{sabotage:?} went unnoticed: {explored:?}"));
         println!("{sabotage:?} is found: {found}");

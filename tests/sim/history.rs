@@ -169,9 +169,14 @@ impl Witness {
         Self { client, number, pipeline, pending: VecDeque::new(), left: false }
     }
 
+    /// Whether its pipeline has room for a request.
+    pub(crate) fn may_send(&self) -> bool {
+        !self.left && self.pending.len() < self.pipeline
+    }
+
     /// Sends one request, if its pipeline allows it.
     pub(crate) fn act(&mut self, cluster: &mut Cluster, recorder: &mut Recorder) {
-        if self.left || self.pending.len() >= self.pipeline {
+        if !self.may_send() {
             return;
         }
         let is_transaction = cluster.random.below(3) > 0;

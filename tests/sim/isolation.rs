@@ -161,6 +161,8 @@ fn faults_of_the_protocol_are_found() {
     is_caught(Sabotage::PredicatesUnlocked, &[cycle]);
     is_caught(Sabotage::ReadsUnlocked, &[cycle]);
     is_caught(Sabotage::AppendsUnlocked, &[cycle]);
+    is_caught(Sabotage::AppendsOutOfSequence, &[cycle]);
+    is_caught(Sabotage::LinesIgnored, &[cycle]);
     is_caught(Sabotage::PrepareOutOfOrder, &["liveness: client"]);
     is_caught(Sabotage::CommitBeforeVotes, &["by a transaction that failed", cycle]);
 }

@@ -10,6 +10,7 @@ mod client;
 #[allow(dead_code, reason = "tests/client uses the rest of what they share")]
 mod cluster;
 mod explore;
+mod held;
 mod history;
 mod isolation;
 mod ledger;
