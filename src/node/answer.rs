@@ -20,12 +20,12 @@ impl Core {
         match outcome {
             Outcome::Data(json) => {
                 self.traffic.results += 1;
-                self.traffic.transactions_committed += u64::from(pending.due == Due::Transaction);
                 self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
             }
-            Outcome::Results(results) => self.result(conn, pending.id, out, |out| {
-                protocol::transaction_results(out, &results);
-            }),
+            Outcome::Results(results) => {
+                self.traffic.transactions_committed += 1;
+                self.result(conn, pending.id, out, |out| protocol::transaction_results(out, &results));
+            }
             Outcome::Fault(fault) => {
                 self.traffic.transactions_aborted += u64::from(pending.due == Due::Transaction);
                 if pending.due == Due::Subscription {
