@@ -3,6 +3,7 @@
 use crate::base::fault::Fault;
 use crate::base::json::{Number, Object, Value};
 use crate::message::{Filter, Key};
+use smallvec::SmallVec;
 
 /// Access to the members of one request.
 #[derive(Clone, Copy)]
@@ -120,7 +121,7 @@ impl<'a, 't> Fields<'a, 't> {
 }
 
 fn key(value: Value<'_, '_>) -> Key {
-    let mut text = Vec::with_capacity(48);
+    let mut text = SmallVec::new();
     value.write(&mut text);
-    Key::from_slice(&text)
+    text
 }

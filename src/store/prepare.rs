@@ -4,9 +4,10 @@ use super::definition::{Definition, Generated};
 use super::record::{EXPIRES_AT, FieldSpans, META_NAMES, Meta, Record, overhead_bytes};
 use super::validate;
 use crate::base::fault::Fault;
-use crate::base::json::{Names, Number, Object, Raw, SEARCHES_MAX, Span, Table};
+use crate::base::json::{Number, Object, Raw, SEARCHES_MAX, Span};
 use crate::base::random::Random;
-use smallvec::smallvec;
+use smallvec::{SmallVec, smallvec};
+use std::collections::HashMap;
 
 /// What the outside contributes to a new version of a record.
 pub struct Stamp<'a> {
@@ -24,8 +25,12 @@ pub struct Stamp<'a> {
 /// `VALIDATION_ERROR` with every issue found (S-51).
 pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> Result<Record, Fault> {
     let mut draft = Draft::new(definition, data.text().len());
-    for (name, value) in data.members().filter(|(name, _)| !META_NAMES.contains(name)) {
-        draft.add(name, value);
+    if data.members().any(|(name, _)| META_NAMES.contains(&name) || name == EXPIRES_AT) {
+        for (name, value) in data.members().filter(|(name, _)| !META_NAMES.contains(name)) {
+            draft.add(name, value);
+        }
+    } else {
+        draft.begin_with(data);
     }
     for (number, field) in definition.fields().iter().enumerate() {
         if let Some(generated) = field.generated.filter(|_| draft.value(number).is_none()) {
@@ -45,37 +50,74 @@ pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> 
 ///
 /// # Errors
 /// `VALIDATION_ERROR` with every issue of the merged record (S-51, S-89).
-pub fn update(definition: &Definition, old: &Record, data: &Object, unix_ms: u64) -> Result<Record, Fault> {
-    let new = Names::new(data);
+pub fn update<'a>(
+    definition: &'a Definition,
+    old: &'a Record,
+    data: &'a Object,
+    unix_ms: u64,
+) -> Result<Record, Fault> {
     let mut draft = Draft::new(definition, old.text().len() + data.text().len());
     draft.expires_at = old.expires_at();
-    for (name, value) in old.data() {
-        let replacement = new.get(name).filter(|_| may_update(definition, name));
-        draft.add(name, replacement.unwrap_or(value));
-    }
-    let kept: Table<'_> = if data.len() > SEARCHES_MAX { old.data().collect() } else { Table::default() };
-    for (name, value) in data.members().filter(|(name, _)| may_update(definition, name)) {
-        let is_kept = match definition.field_number(name) {
-            Some(number) => draft.fields[number].is_some(),
-            None if data.len() > SEARCHES_MAX => kept.contains_key(name),
-            None => old.data().any(|(old_name, _)| old_name == name),
+    let undeclared = Undeclared::new(definition, old, data);
+    let mut replaced: SmallVec<[(Span, Raw<'a>); 8]> = SmallVec::new();
+    let mut added: SmallVec<[(&[u8], Raw<'a>); 4]> = SmallVec::new();
+    for (name, value) in data.members() {
+        let number = definition.field_number(name);
+        if !may_update(definition, number, name) {
+            continue;
+        }
+        if name == EXPIRES_AT {
+            draft.expires_at = Some(value);
+            continue;
+        }
+        let present = match number {
+            Some(number) => old.data_field(number, name),
+            None => undeclared.find(name),
         };
-        if !is_kept {
-            draft.add(name, value);
+        match present {
+            Some(span) => replaced.push((span, value)),
+            None => added.push((name, value)),
         }
     }
+    replaced.sort_unstable_by_key(|(span, _)| span.start());
+    draft.splice(old, &replaced);
+    added.into_iter().for_each(|(name, value)| draft.add(name, value));
     // S-87: an update changes `_expiresAt` only if it names it.
     draft.finish(Meta { version: old.version() + 1, created_at: old.created_at(), updated_at: unix_ms }, None)
 }
 
-/// Whether an update may set the property; others are silently ignored (S-86).
-fn may_update(definition: &Definition, name: &[u8]) -> bool {
-    if META_NAMES.contains(&name) {
-        return false;
+/// The properties of a record that its bucket does not declare, for an update that names some.
+enum Undeclared<'a> {
+    /// Searched for each name.
+    Few(&'a Record),
+    /// Looked up: searching for each name would cost the square.
+    Many(HashMap<&'a [u8], Span, ahash::RandomState>),
+}
+
+impl<'a> Undeclared<'a> {
+    fn new(definition: &Definition, old: &'a Record, data: &Object) -> Self {
+        if data.len() <= SEARCHES_MAX {
+            return Self::Few(old);
+        }
+        let is_undeclared = |name| definition.field_number(name).is_none();
+        Self::Many(old.data().filter(|(name, _)| is_undeclared(name)).collect())
     }
-    definition.field_number(name).is_none_or(|number| {
+
+    fn find(&self, name: &[u8]) -> Option<Span> {
+        match self {
+            Self::Few(old) => old.data().find(|(other, _)| *other == name).map(|(_, span)| span),
+            Self::Many(spans) => spans.get(name).copied(),
+        }
+    }
+}
+
+/// Whether an update may set the property, which is the field of that number if it is declared;
+/// others are silently ignored (S-86).
+fn may_update(definition: &Definition, number: Option<usize>, name: &[u8]) -> bool {
+    let is_open = number.is_none_or(|number| {
         number != definition.key_field() && definition.fields()[number].generated.is_none()
-    })
+    });
+    is_open && !META_NAMES.contains(&name)
 }
 
 /// A record's text while it is written.
@@ -95,6 +137,42 @@ impl<'a> Draft<'a> {
         let mut text = Vec::with_capacity(data_bytes + EXTRA_BYTES + overhead_bytes(fields));
         text.push(b'{');
         Self { definition, text, fields: smallvec![None; fields], expires_at: None }
+    }
+
+    /// Takes over what a client sent, none of which is metadata: its members stand where they stood.
+    fn begin_with(&mut self, data: &Object) {
+        let (body, _brace) = data.text().split_at(data.text().len() - 1);
+        self.text.clear();
+        self.text.extend_from_slice(body);
+        for (name, value) in data.spans() {
+            if let Some(number) = self.definition.field_number(name.of(body)) {
+                self.fields[number] = Some(value);
+            }
+        }
+    }
+
+    /// Takes over the data of an earlier version but for some values, given in their order.
+    fn splice(&mut self, old: &Record, replaced: &[(Span, Raw<'_>)]) {
+        let mut copied = 0;
+        self.text.clear();
+        let mut ends: SmallVec<[(Span, Span); 8]> = SmallVec::new();
+        for (span, value) in replaced {
+            self.text.extend_from_slice(&old.data_text()[copied..span.start() as usize]);
+            let start = self.text.len();
+            self.text.extend_from_slice(value.as_bytes());
+            ends.push((*span, Span::from(start, &self.text)));
+            copied = span.end() as usize;
+        }
+        self.text.extend_from_slice(&old.data_text()[copied..]);
+        for (number, field) in self.definition.fields().iter().enumerate() {
+            self.fields[number] = old.data_field(number, &field.quoted).map(|span| {
+                match ends[..ends.partition_point(|(old, _)| old.start() <= span.start())].last() {
+                    None => span,
+                    Some((old, new)) if *old == span => *new,
+                    Some((old, new)) => span.moved(new.end().wrapping_sub(old.end())),
+                }
+            });
+        }
     }
 
     fn add(&mut self, name: &[u8], value: Raw<'a>) {

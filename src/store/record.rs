@@ -144,11 +144,28 @@ impl Record {
         self.field(number, &definition.fields()[number].quoted).expect("a stored record has its key (S-66)")
     }
 
-    /// The properties without metadata, in order, as (name with quotes, value).
-    pub(super) fn data(&self) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
-        let end = self.tail().meta_at as usize;
-        self.properties()
-            .take_while(move |(name, _)| (name.as_ptr() as usize) - (self.0.as_ptr() as usize) < end)
+    /// The record as JSON up to its metadata: without its closing brace.
+    pub(super) fn data_text(&self) -> &[u8] {
+        &self.0[..self.tail().meta_at as usize]
+    }
+
+    /// The properties without metadata, in order: the name with its quotes, and where the value is.
+    pub(super) fn data(&self) -> impl Iterator<Item = (&[u8], Span)> {
+        let end = self.tail().meta_at;
+        let spans = self.properties().map(|(name, value)| (name, self.span_of(value)));
+        spans.take_while(move |(_, span)| span.start() < end)
+    }
+
+    /// Where the value of a schema field is among them. As [`Self::field`].
+    pub(super) fn data_field(&self, number: usize, quoted: &[u8]) -> Option<Span> {
+        let span = self.span_of(self.field(number, quoted)?);
+        (span.start() < self.tail().meta_at).then_some(span)
+    }
+
+    /// Where a part of the text is.
+    fn span_of(&self, part: Raw<'_>) -> Span {
+        let start = part.as_bytes().as_ptr() as usize - self.0.as_ptr() as usize;
+        Span::from(start, &self.0[..start + part.as_bytes().len()])
     }
 
     fn tail(&self) -> Tail {

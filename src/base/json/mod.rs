@@ -14,10 +14,10 @@ mod same;
 mod tape;
 mod write;
 
-pub use names::{Names, SEARCHES_MAX, Table, names};
+pub use names::{SEARCHES_MAX, Table, names};
 pub use number::Number;
 pub use object::{Object, Span};
 pub use raw::{Kind, Raw};
 pub use same::{digest, same};
 pub use tape::{Document, Malformed, Members, Parser, Value};
-pub use write::{quoted, string, string_member};
+pub use write::{Sink, quoted, string, string_member};

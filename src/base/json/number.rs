@@ -1,5 +1,6 @@
 //! Numbers: integers of 64 bits stay exact, everything else is a double (K-10).
 
+use super::Sink;
 use std::cmp::Ordering;
 
 /// A JSON number.
@@ -100,7 +101,7 @@ impl Number {
     }
 
     /// Appends the canonical text (P-35).
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut impl Sink) {
         match self {
             Self::Signed(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
             Self::Unsigned(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),

@@ -17,6 +17,21 @@ impl Span {
         Self { start: at(start), end: at(text.len()) }
     }
 
+    /// Where it begins.
+    pub fn start(self) -> u32 {
+        self.start
+    }
+
+    /// Where it ends.
+    pub fn end(self) -> u32 {
+        self.end
+    }
+
+    /// The same piece after the text before it has grown by so many bytes, modulo 2^32.
+    pub fn moved(self, by: u32) -> Self {
+        Self { start: self.start.wrapping_add(by), end: self.end.wrapping_add(by) }
+    }
+
     /// The piece itself.
     pub fn of(self, text: &[u8]) -> &[u8] {
         &text[self.start as usize..self.end as usize]
@@ -41,62 +56,79 @@ impl Span {
 /// A client's object (`data`, `filter`), owned: travels to the core that needs it.
 ///
 /// One pass over the tape writes the text and notes the members, so that nobody
-/// has to parse it again.
+/// has to parse it again. Both are in one buffer: an object is moved often.
 #[derive(Clone, Debug, Default)]
 pub struct Object {
-    text: Vec<u8>,
-    members: SmallVec<[(Span, Span); 6]>,
+    /// The text, then per member where its name and its value are.
+    bytes: Vec<u8>,
+    text_len: u32,
+    members: u32,
 }
+
+/// Bytes that a member takes behind the text.
+const MEMBER_BYTES: usize = 2 * Span::BYTES;
 
 impl Object {
     /// Copies an object from the tape; `None` if the value is none.
     pub fn from_value(value: Value<'_, '_>) -> Option<Self> {
+        /// Of a typical object.
+        const TEXT_BYTES: usize = 128;
         let members = value.as_object()?;
-        let mut object = Self { text: Vec::with_capacity(128), members: SmallVec::new() };
-        object.text.push(b'{');
+        let mut bytes = Vec::with_capacity(TEXT_BYTES + members.len() * MEMBER_BYTES);
+        let mut spans: SmallVec<[[Span; 2]; 16]> = SmallVec::new();
+        bytes.push(b'{');
         members.for_each_last(|name, value| {
-            object.add(name, |out| value.write(out));
+            if !spans.is_empty() {
+                bytes.push(b',');
+            }
+            let name_at = bytes.len();
+            write::string(&mut bytes, name);
+            let name = Span::from(name_at, &bytes);
+            bytes.push(b':');
+            let value_at = bytes.len();
+            value.write(&mut bytes);
+            spans.push([name, Span::from(value_at, &bytes)]);
         });
-        object.text.push(b'}');
-        Some(object)
+        bytes.push(b'}');
+        let len = |n: usize| u32::try_from(n).expect("a message is below 4 GiB");
+        let (text_len, members) = (len(bytes.len()), len(spans.len()));
+        bytes.extend(spans.into_iter().flatten().flat_map(Span::to_bytes));
+        Some(Self { bytes, text_len, members })
     }
 
     /// The canonical text.
     pub fn text(&self) -> &[u8] {
-        &self.text
+        &self.bytes[..self.text_len as usize]
     }
 
     /// How many members there are.
     pub fn len(&self) -> usize {
-        self.members.len()
+        self.members as usize
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.members.is_empty()
+        self.members == 0
+    }
+
+    /// Where the members are in the text, as (name with its quotes, value), in order.
+    pub fn spans(&self) -> impl Iterator<Item = (Span, Span)> {
+        let (spans, _) = self.bytes[self.text_len as usize..].as_chunks::<{ Span::BYTES }>();
+        let (members, _) = spans.as_chunks::<2>();
+        members.iter().map(|[name, value]| {
+            let span = |bytes: &[u8; Span::BYTES]| Span::from_bytes(*bytes).expect("no member is at 0");
+            (span(name), span(value))
+        })
     }
 
     /// The members as (name with its quotes, value), in order.
     pub fn members(&self) -> impl Iterator<Item = (&[u8], Raw<'_>)> {
-        self.members.iter().map(|(name, value)| (name.of(&self.text), Raw::trusted(value.of(&self.text))))
+        self.spans().map(|(name, value)| (name.of(&self.bytes), Raw::trusted(value.of(&self.bytes))))
     }
 
     /// The value of the member with that name (with quotes, canonical).
     pub fn get(&self, quoted_name: &[u8]) -> Option<Raw<'_>> {
         self.members().find(|(name, _)| *name == quoted_name).map(|(_, value)| value)
-    }
-
-    fn add(&mut self, name: &str, write_value: impl FnOnce(&mut Vec<u8>)) {
-        if !self.members.is_empty() {
-            self.text.push(b',');
-        }
-        let name_at = self.text.len();
-        write::string(&mut self.text, name);
-        let name = Span::from(name_at, &self.text);
-        self.text.push(b':');
-        let value_at = self.text.len();
-        write_value(&mut self.text);
-        self.members.push((name, Span::from(value_at, &self.text)));
     }
 }
 

@@ -4,7 +4,7 @@
 //! overflow the stack; a DOM built recursively can be made to abort the process
 //! with a 10 KB message.
 
-use super::{Number, write};
+use super::{Number, Sink, write};
 use crate::base::limits::JSON_DEPTH_MAX;
 use simd_json::{Buffers, Node, StaticNode, Tape};
 
@@ -116,7 +116,7 @@ impl<'a, 't> Value<'a, 't> {
     }
 
     /// Appends the canonical text.
-    pub fn write(self, out: &mut Vec<u8>) {
+    pub fn write(self, out: &mut impl Sink) {
         match self.0[0] {
             Node::String(text) => write::string(out, text),
             Node::Static(StaticNode::Null) => out.extend_from_slice(b"null"),
@@ -128,7 +128,7 @@ impl<'a, 't> Value<'a, 't> {
         }
     }
 
-    fn write_array(self, out: &mut Vec<u8>) {
+    fn write_array(self, out: &mut impl Sink) {
         out.push(b'[');
         for (index, element) in self.as_array().into_iter().flatten().enumerate() {
             if index > 0 {
@@ -139,7 +139,7 @@ impl<'a, 't> Value<'a, 't> {
         out.push(b']');
     }
 
-    fn write_object(self, out: &mut Vec<u8>) {
+    fn write_object(self, out: &mut impl Sink) {
         let members = self.as_object().expect("an object");
         out.push(b'{');
         let mut first = true;
@@ -195,13 +195,13 @@ impl<'a, 't> Members<'a, 't> {
         /// Up to here comparing each pair is faster than a table.
         const PAIRWISE_MAX: usize = 16;
         if self.left <= PAIRWISE_MAX {
-            let members: smallvec::SmallVec<[_; PAIRWISE_MAX]> = self.collect();
-            for (at, (key, value)) in members.iter().enumerate() {
-                if members[..at].iter().any(|(earlier, _)| earlier == key) {
+            for (at, (key, value)) in self.clone().enumerate() {
+                let mut others = self.clone();
+                if others.by_ref().take(at).any(|(earlier, _)| earlier == key) {
                     continue;
                 }
-                let last = members[at + 1..].iter().rev().find(|(later, _)| later == key);
-                visit(key, last.map_or(*value, |(_, value)| *value));
+                let last = others.skip(1).filter(|(later, _)| *later == key).last();
+                visit(key, last.map_or(value, |(_, value)| value));
             }
             return;
         }

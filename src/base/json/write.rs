@@ -1,7 +1,38 @@
-//! Canonical text of strings.
+//! Canonical text of strings, and what text is written to.
+
+use smallvec::{Array, SmallVec};
+
+/// Where JSON text is written to.
+pub trait Sink {
+    /// Appends one byte.
+    fn push(&mut self, byte: u8);
+    /// Appends several.
+    fn extend_from_slice(&mut self, bytes: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// For short values that need no allocation.
+impl<A: Array<Item = u8>> Sink for SmallVec<A> {
+    fn push(&mut self, byte: u8) {
+        self.push(byte);
+    }
+
+    fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
 
 /// Appends `text` as a JSON string with the fewest escapes (P-36).
-pub fn string(out: &mut Vec<u8>, text: &str) {
+pub fn string(out: &mut impl Sink, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
     let mut plain_from = 0;
@@ -32,7 +63,7 @@ pub fn string_member(out: &mut Vec<u8>, name: &str, text: &str) {
     string(out, text);
 }
 
-fn escape(out: &mut Vec<u8>, byte: u8) {
+fn escape(out: &mut impl Sink, byte: u8) {
     let short = match byte {
         b'"' => b'"',
         b'\\' => b'\\',
