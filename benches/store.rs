@@ -6,7 +6,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use noex_server::base::json::{Object, Parser, Raw};
 use noex_server::base::random::Random;
 use noex_server::store::{
-    self, Bucket, Definition, Delta, Filter, Key, Question, Read, Record, Stamp, View, Write,
+    self, Bucket, Definition, Delta, Filter, Key, Question, Read, Record, Scratch, Stamp, View, Write,
 };
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -22,6 +22,7 @@ const BATCH: u64 = 64;
 struct Table {
     bucket: Bucket,
     random: Random,
+    scratch: Scratch,
 }
 
 fn object(text: &str) -> Object {
@@ -47,14 +48,16 @@ fn key(n: u64) -> Key {
 impl Table {
     fn of(records: u64) -> Self {
         let definition = Definition::parse("b", Raw::trusted(DEFINITION.as_bytes())).expect("valid");
-        let mut table = Self { bucket: Bucket::new(definition, 7), random: Random::from_seed([1; 32]) };
+        let random = Random::from_seed([1; 32]);
+        let mut table = Self { bucket: Bucket::new(definition, 7), random, scratch: Scratch::default() };
         (0..records).for_each(|n| table.insert(&data(n)));
         table
     }
 
     fn insert(&mut self, data: &Object) {
         let autoincrement = self.bucket.advance();
-        let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random: &mut self.random, autoincrement };
+        let (random, scratch) = (&mut self.random, &self.scratch);
+        let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random, autoincrement, scratch };
         let record = store::insert(self.bucket.definition(), data, &mut stamp).expect("valid");
         store::check_insert(View::committed(&self.bucket), &record).expect("unique");
         self.bucket.apply(Write::Insert(record));
@@ -107,7 +110,8 @@ fn update(c: &mut Criterion) {
         bench.iter(|| {
             n = (n + 7_919) % 100_000;
             let old = table.bucket.get(&key(n)).expect("there");
-            let record = store::update(table.bucket.definition(), old, &change, 1).expect("valid");
+            let record =
+                store::update(table.bucket.definition(), old, &change, 1, &table.scratch).expect("valid");
             store::check_update(View::committed(&table.bucket), &record).expect("unique");
             table.bucket.apply(Write::Update(record))
         });

@@ -2,7 +2,7 @@
 
 use noex_server::base::json::{Object, Parser, Raw};
 use noex_server::base::random::Random;
-use noex_server::store::{self, Bucket, Definition, Stamp, View, Write};
+use noex_server::store::{self, Bucket, Definition, Scratch, Stamp, View, Write};
 
 const DEFINITION: &str = r#"{"key":"id","schema":{"id":{"type":"string","generated":"uuid"},"email":{"type":"string","unique":true},"name":{"type":"string"},"group":{"type":"number"},"age":{"type":"number"}}}"#;
 
@@ -28,7 +28,8 @@ fn filled(records: u32) -> Bucket {
             format!(r#"{{"email":"{n:x}@m.org","name":"Ann","group":{},"age":30}}"#, n % 100).into_bytes();
         let data = Object::from_value(parser.parse(&mut text).expect("JSON").root()).expect("an object");
         let autoincrement = bucket.advance();
-        let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random: &mut random, autoincrement };
+        let (random, scratch) = (&mut random, &Scratch::default());
+        let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random, autoincrement, scratch };
         let record = store::insert(bucket.definition(), &data, &mut stamp).expect("valid");
         store::check_insert(View::committed(&bucket), &record).expect("unique");
         bucket.apply(Write::Insert(record));

@@ -48,6 +48,9 @@ pub const TRANSACTION_OPERATIONS_MAX: usize = 10_000;
 /// looks at no record, has no bound.
 pub const BULK_RECORDS_MAX: usize = 100_000;
 
+/// Bytes of the buffer for records being written that a core keeps; a larger record's is freed.
+pub const SCRATCH_BYTES_MAX: usize = 64 * 1024;
+
 /// Records that expire in one turn of a core; the rest follows in the next one.
 pub const EXPIRED_RECORDS_MAX: usize = 1_000;
 

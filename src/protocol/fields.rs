@@ -11,16 +11,19 @@ pub(super) struct Fields<'a, 't>(pub(super) Value<'a, 't>);
 
 impl<'a, 't> Fields<'a, 't> {
     /// A member, whatever it is.
+    #[inline]
     pub(super) fn any(self, name: &str) -> Option<Value<'a, 't>> {
         self.0.get(name)
     }
 
     /// A member that is there and not null.
+    #[inline]
     fn present(self, name: &str) -> Option<Value<'a, 't>> {
         self.any(name).filter(|value| !value.is_null())
     }
 
     /// A non-empty string (S-12).
+    #[inline]
     pub(super) fn text(self, name: &str) -> Result<&'t str, Fault> {
         self.any(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(|| {
             Fault::validation(format!("Missing or invalid \"{name}\": expected non-empty string"))
@@ -37,6 +40,7 @@ impl<'a, 't> Fields<'a, 't> {
     }
 
     /// An object (S-13).
+    #[inline]
     pub(super) fn object(self, name: &str) -> Result<Object, Fault> {
         self.any(name)
             .and_then(Object::from_value)
@@ -44,6 +48,7 @@ impl<'a, 't> Fields<'a, 't> {
     }
 
     /// An object, or nothing (S-15).
+    #[inline]
     pub(super) fn optional_object(self, name: &str) -> Result<Option<Object>, Fault> {
         let Some(value) = self.present(name) else { return Ok(None) };
         match Object::from_value(value) {
@@ -69,6 +74,7 @@ impl<'a, 't> Fields<'a, 't> {
     }
 
     /// A number, or nothing.
+    #[inline]
     pub(super) fn optional_number(self, name: &str) -> Result<Option<Number>, Fault> {
         let Some(value) = self.present(name) else { return Ok(None) };
         match value.as_number() {

@@ -8,7 +8,7 @@ use crate::base::random::Random;
 use crate::query::Bound;
 use crate::store::{
     Aggregate, Bucket, Change, Definition, Delta, Filter, Function, Group, Key, Parameters, Question, Read,
-    Select, SortKey, Stamp, View, insert, update,
+    Scratch, Select, SortKey, Stamp, View, insert, update,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -188,12 +188,21 @@ impl World {
                 (Op::Put { key: number, data }, None) => {
                     let comma = if data.is_empty() { "" } else { "," };
                     let data = object(&format!("{{\"k\":{number}{comma}{data}}}"));
-                    let mut stamp = Stamp { unix_ms, random: &mut self.random, autoincrement: 0 };
+                    let mut stamp = Stamp {
+                        unix_ms,
+                        random: &mut self.random,
+                        autoincrement: 0,
+                        scratch: &Scratch::default(),
+                    };
                     delta.insert(definition, key, insert(definition, &data, &mut stamp).expect("valid"));
                 }
                 (Op::Put { data, .. }, Some(old)) => {
                     let data = object(&format!("{{{data}}}"));
-                    delta.update(definition, key, update(definition, &old, &data, unix_ms).expect("valid"));
+                    delta.update(
+                        definition,
+                        key,
+                        update(definition, &old, &data, unix_ms, &Scratch::default()).expect("valid"),
+                    );
                 }
                 (Op::Delete { .. }, Some(_)) => {
                     let is_committed = self.bucket.get(&key).is_some();
@@ -202,7 +211,7 @@ impl World {
                 (Op::Delete { .. }, None) => {}
             }
         }
-        delta.into_writes().into_iter().map(|write| self.bucket.apply(write)).collect()
+        delta.into_writes().into_iter().map(|write| self.bucket.apply_watched(write)).collect()
     }
 
     fn evaluate(&self, question: &Question) -> Value {

@@ -24,7 +24,11 @@ impl Shard {
             let hears = self.listeners.hear(id);
             let mut untold = self.live.watches(id).then(|| self.untold.entry(id).or_default());
             for write in writes {
-                let change = bucket.apply(write);
+                if !hears && untold.is_none() {
+                    bucket.apply(write);
+                    continue;
+                }
+                let change = bucket.apply_watched(write);
                 if hears {
                     self.listeners.changed(id, bucket.definition(), &change);
                 }

@@ -23,7 +23,7 @@ use crate::message::{
 use crate::query::{self, Bound};
 use crate::reactive::{Explanation, LiveQueries};
 use crate::rules::Engine;
-use crate::store::{Bucket, Change, Definition, View};
+use crate::store::{Bucket, Change, Definition, Scratch, View};
 use crate::txn::{Locks, Sequence};
 use events::Listeners;
 pub use events::Told;
@@ -63,6 +63,7 @@ pub struct Shard {
     sequencer: Arc<Sequencer>,
     waiting: Waiting,
     random: Random,
+    scratch: Scratch,
 }
 
 /// Where a shard puts what it has to say: (receiver, mail), in order.
@@ -105,6 +106,7 @@ impl Shard {
             sequencer,
             waiting: Waiting::default(),
             random,
+            scratch: Scratch::default(),
         }
     }
 

@@ -165,7 +165,8 @@ impl Shard {
 
     fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: &Verb, now: Now) -> Result<Json, Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
-        let mut writer = Writer { bucket, random: &mut self.random, unix_ms: now.unix_ms };
+        let (random, scratch) = (&mut self.random, &self.scratch);
+        let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch };
         let delta = overlay.delta(id);
         Ok(match verb {
             Verb::Insert(data) => Json::Record(writer.insert_in(delta, data)?),

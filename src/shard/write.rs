@@ -4,7 +4,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::json::{self, Number, Object, Raw};
 use crate::base::random::Random;
 use crate::message::{Json, Key};
-use crate::store::{self, Bucket, Delta, Record, Stamp, View, Write, Writes};
+use crate::store::{self, Bucket, Delta, Record, Scratch, Stamp, View, Write, Writes};
 use smallvec::smallvec;
 
 /// What a delete answers, whether or not there was a record (S-94).
@@ -16,6 +16,7 @@ pub(super) struct Writer<'a> {
     pub(super) bucket: &'a mut Bucket,
     pub(super) random: &'a mut Random,
     pub(super) unix_ms: u64,
+    pub(super) scratch: &'a Scratch,
 }
 
 impl Writer<'_> {
@@ -36,7 +37,7 @@ impl Writer<'_> {
     ) -> Result<Record, Fault> {
         let old = view.get(key).ok_or_else(|| unknown_key(self.bucket, key))?;
         check_version(self.bucket, key, if_version, Some(old))?;
-        let record = store::update(self.bucket.definition(), old, data, self.unix_ms)?;
+        let record = store::update(self.bucket.definition(), old, data, self.unix_ms, self.scratch)?;
         store::check_update(view, &record)?;
         Ok(record)
     }
@@ -135,7 +136,8 @@ impl Writer<'_> {
 
     fn prepare(&mut self, data: &Object) -> Result<Record, Fault> {
         let autoincrement = self.bucket.advance();
-        let mut stamp = Stamp { unix_ms: self.unix_ms, random: self.random, autoincrement };
+        let mut stamp =
+            Stamp { unix_ms: self.unix_ms, random: self.random, autoincrement, scratch: self.scratch };
         store::insert(self.bucket.definition(), data, &mut stamp)
     }
 

@@ -16,24 +16,32 @@ pub struct Change {
 }
 
 impl Bucket {
-    /// Makes one change, which has been checked. O(1), and what indexes take.
+    /// Makes one change, which has been checked. O(1), and what indexes take. Returns the record's
+    /// place in bucket order and what was there before.
     ///
     /// # Panics
     /// If the record to be updated or deleted is not there.
-    pub fn apply(&mut self, write: Write) -> Change {
+    pub fn apply(&mut self, write: Write) -> (u64, Option<Record>) {
         match write {
-            Write::Insert(record) => {
-                let place = self.append(record.clone());
-                Change { place, before: None, after: Some(record) }
-            }
+            Write::Insert(record) => (self.append(record), None),
             Write::Update(record) => {
-                let (place, before) = self.replace(record.clone());
-                Change { place, before: Some(before), after: Some(record) }
+                let (place, before) = self.replace(record);
+                (place, Some(before))
             }
             Write::Delete(key) => {
                 let (place, before) = self.remove(&key).expect("deleting what was there when it was checked");
-                Change { place, before: Some(before), after: None }
+                (place, Some(before))
             }
         }
+    }
+
+    /// The same, for those who watch.
+    pub fn apply_watched(&mut self, write: Write) -> Change {
+        let after = match &write {
+            Write::Insert(record) | Write::Update(record) => Some(record.clone()),
+            Write::Delete(_) => None,
+        };
+        let (place, before) = self.apply(write);
+        Change { place, before, after }
     }
 }

@@ -28,7 +28,7 @@ pub use definition::{Definition, Field, FieldType, Generated};
 pub use event::{Event, EventKind, EventPattern};
 pub use filter::{Filter, Invalid, Matcher, Parameters, Term, Test, Values};
 pub use overlay::{Delta, View, Write, Writes};
-pub use prepare::{Stamp, insert, update};
+pub use prepare::{Scratch, Stamp, insert, update};
 pub use read::{Aggregate, Function, Group, Question, Read, Select, SortKey};
 pub use record::{Key, Record};
 pub use unique::{check_insert, check_update, touches_unique, unique_fields};

@@ -1,8 +1,8 @@
 //! A bucket with everything that finds records, against a list that is searched.
 
 use super::{
-    Bucket, Definition, Delta, Filter, Key, Record, Stamp, View, Write, check_insert, check_update, insert,
-    update,
+    Bucket, Definition, Delta, Filter, Key, Record, Scratch, Stamp, View, Write, check_insert, check_update,
+    insert, update,
 };
 use crate::base::json::{Object, Parser, Raw};
 use crate::base::random::Random;
@@ -110,7 +110,12 @@ impl Run {
     fn insert(&mut self, delta: &mut Delta, rows: &mut Vec<Row>) {
         let row = self.row();
         let definition = self.bucket.definition();
-        let mut stamp = Stamp { unix_ms: self.now, random: &mut self.random, autoincrement: 1 };
+        let mut stamp = Stamp {
+            unix_ms: self.now,
+            random: &mut self.random,
+            autoincrement: 1,
+            scratch: &Scratch::default(),
+        };
         let record = insert(definition, &data(&row), &mut stamp).unwrap();
         let view = View::with(&self.bucket, delta);
         let violated = match () {
@@ -132,7 +137,9 @@ impl Run {
         assert_eq!(view.get(&key(new.key)).is_some(), at.is_some());
         let Some(at) = at else { return };
         let definition = self.bucket.definition();
-        let record = update(definition, view.get(&key(new.key)).unwrap(), &data(&new), self.now).unwrap();
+        let record =
+            update(definition, view.get(&key(new.key)).unwrap(), &data(&new), self.now, &Scratch::default())
+                .unwrap();
         let is_taken = |row: &Row| row.key != new.key && row.unique == new.unique && new.unique.is_some();
         let violated = rows.iter().any(is_taken).then_some("u");
         assert_eq!(violated_field(check_update(view, &record)).as_deref(), violated);

@@ -361,7 +361,7 @@ mod tests {
     use super::{Delta, View};
     use crate::base::json::{Object, Parser, Raw};
     use crate::base::random::Random;
-    use crate::store::{Bucket, Definition, Filter, Key, Record, Stamp, insert};
+    use crate::store::{Bucket, Definition, Filter, Key, Record, Scratch, Stamp, insert};
 
     const DEFINITION: &str = r#"{"key":"k","schema":{"k":{"type":"string"}}}"#;
 
@@ -370,7 +370,12 @@ mod tests {
         let mut parser = Parser::default();
         let data = Object::from_value(parser.parse(&mut text).unwrap().root()).unwrap();
         let mut random = Random::from_seed([1; 32]);
-        insert(definition, &data, &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1 }).unwrap()
+        insert(
+            definition,
+            &data,
+            &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1, scratch: &Scratch::default() },
+        )
+        .unwrap()
     }
 
     fn key(key: &str) -> Key {

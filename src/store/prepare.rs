@@ -1,13 +1,23 @@
 //! From what a client sends to a record that may be stored (02 §2.3, §3.3).
 
 use super::definition::{Definition, Generated};
-use super::record::{EXPIRES_AT, FieldSpans, META_NAMES, Meta, Record, overhead_bytes};
+use super::record::{EXPIRES_AT, FieldSpans, META_NAMES, Meta, Record};
 use super::validate;
 use crate::base::fault::Fault;
 use crate::base::json::{Number, Object, Raw, SEARCHES_MAX, Span};
+use crate::base::limits::SCRATCH_BYTES_MAX;
 use crate::base::random::Random;
 use smallvec::{SmallVec, smallvec};
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::panic::RefUnwindSafe;
+
+/// The buffer in which records are written before their length is known; kept from one to the next.
+#[derive(Default)]
+pub struct Scratch(Cell<Vec<u8>>);
+
+/// Whoever panics while using it leaves an empty buffer.
+impl RefUnwindSafe for Scratch {}
 
 /// What the outside contributes to a new version of a record.
 pub struct Stamp<'a> {
@@ -17,6 +27,8 @@ pub struct Stamp<'a> {
     pub random: &'a mut Random,
     /// The bucket's counter, advanced for this attempt (S-36).
     pub autoincrement: u64,
+    /// Where the record is written.
+    pub scratch: &'a Scratch,
 }
 
 /// Prepares an insert: copies, generates, defaults, validates, stamps (S-30).
@@ -24,7 +36,7 @@ pub struct Stamp<'a> {
 /// # Errors
 /// `VALIDATION_ERROR` with every issue found (S-51).
 pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> Result<Record, Fault> {
-    let mut draft = Draft::new(definition, data.text().len());
+    let mut draft = Draft::new(definition, stamp.scratch);
     if data.members().any(|(name, _)| META_NAMES.contains(&name) || name == EXPIRES_AT) {
         for (name, value) in data.members().filter(|(name, _)| !META_NAMES.contains(name)) {
             draft.add(name, value);
@@ -55,8 +67,9 @@ pub fn update<'a>(
     old: &'a Record,
     data: &'a Object,
     unix_ms: u64,
+    scratch: &'a Scratch,
 ) -> Result<Record, Fault> {
-    let mut draft = Draft::new(definition, old.text().len() + data.text().len());
+    let mut draft = Draft::new(definition, scratch);
     draft.expires_at = old.expires_at();
     let undeclared = Undeclared::new(definition, old, data);
     let mut replaced: SmallVec<[(Span, Raw<'a>); 8]> = SmallVec::new();
@@ -127,16 +140,21 @@ struct Draft<'a> {
     fields: FieldSpans,
     /// Follows the metadata, wherever the client wrote it (S-6).
     expires_at: Option<Raw<'a>>,
+    scratch: &'a Scratch,
 }
 
 impl<'a> Draft<'a> {
-    fn new(definition: &'a Definition, data_bytes: usize) -> Self {
-        /// Metadata and a few generated or defaulted fields.
-        const EXTRA_BYTES: usize = 160;
-        let fields = definition.fields().len();
-        let mut text = Vec::with_capacity(data_bytes + EXTRA_BYTES + overhead_bytes(fields));
+    fn new(definition: &'a Definition, scratch: &'a Scratch) -> Self {
+        let mut text = scratch.0.take();
+        text.clear();
         text.push(b'{');
-        Self { definition, text, fields: smallvec![None; fields], expires_at: None }
+        Self {
+            definition,
+            text,
+            fields: smallvec![None; definition.fields().len()],
+            expires_at: None,
+            scratch,
+        }
     }
 
     /// Takes over what a client sent, none of which is metadata: its members stand where they stood.
@@ -226,7 +244,7 @@ impl<'a> Draft<'a> {
 
     /// Validates and stamps; a record that says nothing about its expiry gets it from the TTL (S-186).
     #[expect(clippy::cast_precision_loss, reason = "the time is below 2^53 ms")]
-    fn finish(self, meta: Meta, ttl_ms: Option<f64>) -> Result<Record, Fault> {
+    fn finish(mut self, meta: Meta, ttl_ms: Option<f64>) -> Result<Record, Fault> {
         validate::record(self.definition, |number| self.value(number), self.expires_at)?;
         let mut from_ttl = Vec::new();
         let expires_at = match (self.expires_at, ttl_ms) {
@@ -236,7 +254,11 @@ impl<'a> Draft<'a> {
             }
             (expires_at, _) => expires_at,
         };
-        Ok(Record::finish(self.definition, self.text, self.fields, meta, expires_at))
+        let record = Record::finish(self.definition, &mut self.text, self.fields, meta, expires_at);
+        if self.text.capacity() <= SCRATCH_BYTES_MAX {
+            self.scratch.0.set(self.text);
+        }
+        Ok(record)
     }
 }
 
@@ -252,7 +274,7 @@ fn integer(text: &mut Vec<u8>, number: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stamp, insert, update};
+    use super::{Scratch, Stamp, insert, update};
     use crate::base::json::{Object, Parser, Raw};
     use crate::base::random::Random;
     use crate::store::{Definition, Record};
@@ -275,8 +297,12 @@ mod tests {
 
     fn inserted(data: &str) -> Result<Record, String> {
         let mut random = Random::from_seed([1; 32]);
-        insert(&definition(), &object(data), &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 3 })
-            .map_err(|fault| fault.message)
+        insert(
+            &definition(),
+            &object(data),
+            &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 3, scratch: &Scratch::default() },
+        )
+        .map_err(|fault| fault.message)
     }
 
     #[test]
@@ -310,13 +336,13 @@ mod tests {
         // S-85, S-86, S-90: V-10, V-11
         let old = inserted(r#"{"id":"a","name":"x","extra":[1]}"#).unwrap();
         let data = object(r#"{"id":"b","_version":50,"role":"admin","extra":null,"new":{"a":1}}"#);
-        let record = update(&definition(), &old, &data, 9).unwrap();
+        let record = update(&definition(), &old, &data, 9, &Scratch::default()).unwrap();
         assert_eq!(
             text(&record),
             r#"{"id":"a","name":"x","extra":null,"role":"admin","new":{"a":1},"_version":2,"_createdAt":7,"_updatedAt":9}"#
         );
         assert_eq!(record.version(), 2);
-        let again = update(&definition(), &record, &object("{}"), 9).unwrap();
+        let again = update(&definition(), &record, &object("{}"), 9, &Scratch::default()).unwrap();
         assert_eq!(again.version(), 3);
         assert_eq!(again.property(b"\"_updatedAt\"").unwrap().as_bytes(), b"9");
     }
@@ -325,7 +351,9 @@ mod tests {
     fn the_merged_record_is_validated() {
         // S-89
         let old = inserted(r#"{"id":"a","name":"x"}"#).unwrap();
-        let fault = update(&definition(), &old, &object(r#"{"name":null,"age":"old"}"#), 9).unwrap_err();
+        let fault =
+            update(&definition(), &old, &object(r#"{"name":null,"age":"old"}"#), 9, &Scratch::default())
+                .unwrap_err();
         assert_eq!(
             fault.message,
             "Validation failed for bucket \"u\": name: Field is required; age: Expected type \"number\", got string"

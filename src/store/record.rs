@@ -47,17 +47,12 @@ pub(super) const META_NAMES: [&[u8]; 3] = [b"\"_version\"", b"\"_createdAt\"", b
 /// When a record goes by itself (S-186): set by the bucket's TTL or by the client.
 pub(super) const EXPIRES_AT: &[u8] = b"\"_expiresAt\"";
 
-/// Bytes that [`Record::finish`] adds behind the metadata.
-pub(super) const fn overhead_bytes(fields: usize) -> usize {
-    fields * Span::BYTES + Tail::BYTES
-}
-
 impl Record {
     /// Completes `text`, an object without its closing brace, with the metadata.
     /// `expires_at` is a number or null.
     pub(super) fn finish(
         definition: &Definition,
-        mut text: Vec<u8>,
+        text: &mut Vec<u8>,
         mut fields: FieldSpans,
         meta: Meta,
         expires_at: Option<Raw<'_>>,
@@ -79,19 +74,18 @@ impl Record {
             let start = text.len();
             text.extend_from_slice(expires_at.as_bytes());
             if let Some(number) = definition.field_number(EXPIRES_AT) {
-                fields[number] = Some(Span::from(start, &text));
+                fields[number] = Some(Span::from(start, text));
             }
         }
         text.push(b'}');
         let at = |position: usize| u32::try_from(position).expect("a record is below 4 GiB");
         let Meta { version, created_at, .. } = meta;
         let tail = Tail { version, created_at, meta_at: at(meta_at), text_len: at(text.len()) };
-        let mut bytes = text;
         for span in fields {
-            bytes.extend_from_slice(&span.map_or([0; Span::BYTES], Span::to_bytes));
+            text.extend_from_slice(&span.map_or([0; Span::BYTES], Span::to_bytes));
         }
-        bytes.extend_from_slice(&tail.to_bytes());
-        Self(bytes.into())
+        text.extend_from_slice(&tail.to_bytes());
+        Self(text.as_slice().into())
     }
 
     /// The whole record as JSON.

@@ -105,15 +105,59 @@ impl Number {
         match self {
             Self::Signed(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
             Self::Unsigned(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
-            // ECMAScript prints negative zero as `0`; ryu-js does too.
-            Self::Double(n) => out.extend_from_slice(ryu_js::Buffer::new().format(n).as_bytes()),
+            Self::Double(n) => match hundredths(n) {
+                Some(hundredths) => write_hundredths(hundredths, out),
+                None => out.extend_from_slice(ryu_js::Buffer::new().format(n).as_bytes()),
+            },
         }
     }
+}
+
+/// `n` in hundredths, if a decimal with one or two places stands for exactly that double: sums of money
+/// mostly are, and writing them takes a fraction of what the shortest digits of any double take.
+///
+/// Decimals of up to 15 digits stand for different doubles, so that no shorter one stands for it.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "below 10^15")]
+fn hundredths(n: f64) -> Option<i64> {
+    const END: f64 = 1e13;
+    if !(-END..END).contains(&n) {
+        return None;
+    }
+    let hundredths = (n * 100.0).round() as i64;
+    (hundredths as f64 / 100.0 == n && hundredths % 100 != 0).then_some(hundredths)
+}
+
+fn write_hundredths(hundredths: i64, out: &mut impl Sink) {
+    const DIGITS: &[u8; 10] = b"0123456789";
+    if hundredths < 0 {
+        out.push(b'-');
+    }
+    let (whole, places) = (hundredths.unsigned_abs() / 100, (hundredths.unsigned_abs() % 100) as usize);
+    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
+    let digits = [b'.', DIGITS[places / 10], DIGITS[places % 10]];
+    out.extend_from_slice(if places % 10 == 0 { &digits[..2] } else { &digits });
 }
 
 #[cfg(test)]
 mod tests {
     use super::Number;
+    use proptest::prelude::{any, prop_assert_eq, proptest};
+
+    proptest! {
+        #[test]
+        fn numbers_print_as_the_shortest_that_reads_back(
+            hundredths in any::<i64>(), shift in 0_u32..64, divisor in 1_u32..100_000, bits in any::<u64>(),
+        ) {
+            // P-35
+            let money = (hundredths >> shift) as f64 / f64::from(divisor);
+            for n in [money, (hundredths >> shift) as f64 / 100.0, f64::from_bits(bits)] {
+                if let (true, Number::Double(n)) = (n.is_finite(), Number::from_f64(n)) {
+                    let expected = ryu_js::Buffer::new().format(n).to_owned();
+                    prop_assert_eq!(text(Number::Double(n)), expected);
+                }
+            }
+        }
+    }
 
     fn text(number: Number) -> String {
         let mut out = Vec::new();

@@ -13,13 +13,12 @@ pub use parse::{Invalid, Parameters};
 pub use test::{Test, Values};
 
 use super::definition::Definition;
-use smallvec::SmallVec;
 
 /// Conditions that all must hold; none at all matches every record (S-101). Equal filters match
 /// the same records.
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Filter {
-    terms: SmallVec<[Term; 1]>,
+    terms: Vec<Term>,
     alternatives: Vec<Box<[Filter]>>,
 }
 

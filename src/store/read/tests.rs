@@ -5,7 +5,7 @@ mod model;
 use super::{Aggregate, Function, Group, Question, Read, Select, SortKey};
 use crate::base::json::{Object, Parser, Raw, quoted};
 use crate::base::random::Random;
-use crate::store::{Bucket, Definition, Filter, Key, Parameters, Stamp, View, insert};
+use crate::store::{Bucket, Definition, Filter, Key, Parameters, Scratch, Stamp, View, insert};
 use model::Row;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -99,7 +99,7 @@ fn bucket(rows: &[Row]) -> Bucket {
         let record = insert(
             bucket.definition(),
             &data,
-            &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1 },
+            &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1, scratch: &Scratch::default() },
         );
         bucket.append(record.unwrap());
     }
