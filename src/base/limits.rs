@@ -54,6 +54,14 @@ pub const SCRATCH_BYTES_MAX: usize = 64 * 1024;
 /// Records that expire in one turn of a core; the rest follows in the next one.
 pub const EXPIRED_RECORDS_MAX: usize = 1_000;
 
+/// Records of cleared and dropped buckets that are freed per turn of a core, and per millisecond if
+/// there is nothing else to do: less than half a millisecond.
+pub const FREED_RECORDS_MAX: usize = 2_048;
+
+/// Records of such buckets that each write frees on top. More than one, so that clients who fill
+/// buckets faster than those turns come do not fill the memory.
+pub const FREED_RECORDS_PER_WRITE: usize = 2;
+
 /// Store events of one listener of the embedding program that wait to be taken; one more per core
 /// may come on top. Further ones are dropped and counted (S-205): a listener that is slow costs
 /// memory up to here, and never time. A quarter of a second of a core's writes.

@@ -1,4 +1,4 @@
-//! When records expire by themselves (K-12).
+//! When records expire by themselves (K-12), and when what has gone in crowds is freed.
 
 use super::Core;
 use super::outbox::{Outbox, Output};
@@ -32,6 +32,20 @@ impl Core {
             let pause_ms = if removed == EXPIRED_RECORDS_MAX { 1 } else { EXPIRY_TICK_MS };
             let wait_ms = due.saturating_sub(now.unix_ms).max(pause_ms);
             self.wake_for_expiry(now.mono_ms.saturating_add(wait_ms), out);
+        }
+    }
+
+    /// Time has passed: frees some of what is left of cleared and dropped buckets.
+    pub(super) fn free(&mut self) {
+        if std::mem::take(&mut self.frees) {
+            self.shard.free_remains();
+        }
+    }
+
+    /// Asks for a tick if there is more to free, unless it has been asked for.
+    pub(super) fn expect_to_free(&mut self, now: Now, out: &mut Outbox) {
+        if self.shard.has_remains() && !std::mem::replace(&mut self.frees, true) {
+            out.push(Output::WakeAt(now.mono_ms + 1));
         }
     }
 

@@ -125,6 +125,8 @@ struct Core {
     gatherings: Gatherings,
     registrar: Registrar,
     embedded: Embedded,
+    /// Whether a tick was asked for because there is memory to free.
+    frees: bool,
     /// When a tick was asked for because a record expires, monotonic milliseconds.
     expiry_at: Option<u64>,
     closing: Closing,
@@ -206,6 +208,7 @@ impl Node {
             gatherings: Gatherings::default(),
             registrar: Registrar::default(),
             embedded: Embedded::default(),
+            frees: false,
             expiry_at: None,
             closing: Closing::default(),
             wheel,
@@ -247,6 +250,7 @@ impl Node {
             Input::Tick => {
                 self.core.tick(now, out);
                 self.core.expire(now, out);
+                self.core.free();
             }
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }
@@ -254,6 +258,7 @@ impl Node {
         self.core.proceed_with_stop(now, out);
         self.conclude(now, out);
         self.core.expect_expiry(now, out);
+        self.core.expect_to_free(now, out);
         let sent = out.sends_bytes();
         self.core.enter_budget(sent);
         if self.core.is_over_budget() {

@@ -183,7 +183,7 @@ impl LiveQueries {
         bucket: BucketId,
         changes: &[Change],
         view: View<'_>,
-        mut tell: impl FnMut(Update<'_>),
+        tell: impl FnMut(Update<'_>),
     ) {
         let Some(watched) = self.by_bucket.get_mut(&bucket) else { return };
         let mut due = Vec::new();
@@ -197,6 +197,31 @@ impl LiveQueries {
                 }
             }
         }
+        self.refresh(bucket, due, view, tell);
+    }
+
+    /// The same after a bucket has been cleared, whatever has been written since: nothing of what
+    /// was there is looked at (S-96). O(live queries of the core + records there are).
+    pub fn cleared(&mut self, bucket: BucketId, view: View<'_>, tell: impl FnMut(Update<'_>)) {
+        let Some(watched) = self.by_bucket.get_mut(&bucket) else { return };
+        let of_bucket = self.live.iter_mut().filter(|(_, live)| live.bound.bucket == bucket);
+        let restarted = of_bucket.map(|(id, live)| {
+            live.restart(view);
+            *id
+        });
+        let due: Vec<LiveId> = restarted.collect();
+        watched.statistics.examined += due.len() as u64;
+        self.refresh(bucket, due, view, tell);
+    }
+
+    fn refresh(
+        &mut self,
+        bucket: BucketId,
+        mut due: Vec<LiveId>,
+        view: View<'_>,
+        mut tell: impl FnMut(Update<'_>),
+    ) {
+        let watched = self.by_bucket.get_mut(&bucket).expect("the caller has seen it");
         due.sort_unstable();
         for id in due {
             let live = self.live.get_mut(&id).expect("just seen");

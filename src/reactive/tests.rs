@@ -1,14 +1,14 @@
 //! Whatever changes, every live query equals a fresh evaluation, and an update is told exactly
 //! if the answer differs (S-136, S-141, S-145, S-5).
 
-use super::LiveQueries;
+use super::{LiveQueries, Update};
 use crate::base::ids::{BucketId, CoreId, LiveId};
 use crate::base::json::{Object, Parser, Raw};
 use crate::base::random::Random;
 use crate::query::Bound;
 use crate::store::{
     Aggregate, Bucket, Change, Definition, Delta, Filter, Function, Group, Key, Parameters, Question, Read,
-    Scratch, Select, SortKey, Stamp, View, insert, update,
+    Remains, Scratch, Select, SortKey, Stamp, View, insert, update,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -73,6 +73,8 @@ enum Op {
 enum Step {
     /// Change sets that are told of together.
     Commit(Vec<Vec<Op>>),
+    /// A clear, and what is written before anybody is told.
+    Clear(Vec<Vec<Op>>),
     Subscribe(usize),
     Leave(usize),
 }
@@ -95,9 +97,10 @@ fn op() -> impl Strategy<Value = Op> {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => vec(vec(op(), 1..5), 1..3).prop_map(Step::Commit),
-        1 => (0..8_usize).prop_map(Step::Subscribe),
-        1 => (0..8_usize).prop_map(Step::Leave),
+        12 => vec(vec(op(), 1..5), 1..3).prop_map(Step::Commit),
+        1 => vec(vec(op(), 1..5), 0..3).prop_map(Step::Clear),
+        2 => (0..8_usize).prop_map(Step::Subscribe),
+        2 => (0..8_usize).prop_map(Step::Leave),
     ]
 }
 
@@ -220,15 +223,23 @@ impl World {
         serde_json::from_slice(&json).expect("JSON")
     }
 
-    fn commit(&mut self, sets: &[Vec<Op>]) {
+    fn commit(&mut self, sets: &[Vec<Op>], clears: bool) {
+        if clears {
+            self.bucket.clear(&mut Remains::default());
+        }
         let changes: Vec<Change> = sets.iter().flat_map(|ops| self.transact(ops)).collect();
         let mut told = BTreeMap::new();
         let mut order = Vec::new();
-        self.live.committed(BUCKET, &changes, View::committed(&self.bucket), |update| {
+        let tell = |update: Update<'_>| {
             order.push(update.live);
             let answer: Value = serde_json::from_slice(update.answer.json()).expect("JSON");
             assert!(told.insert(update.live, answer).is_none(), "S-145: told once");
-        });
+        };
+        let view = View::committed(&self.bucket);
+        match clears {
+            true => self.live.cleared(BUCKET, view, tell),
+            false => self.live.committed(BUCKET, &changes, view, tell),
+        }
         assert!(order.is_sorted(), "P-126: in order of creation");
         let mut known = std::mem::take(&mut self.known);
         for (id, (question, before, _)) in &mut known {
@@ -283,7 +294,8 @@ proptest! {
         questions.iter().take(5).for_each(|question| world.subscribe(question));
         for step in &steps {
             match step {
-                Step::Commit(sets) => world.commit(sets),
+                Step::Commit(sets) => world.commit(sets, false),
+                Step::Clear(sets) => world.commit(sets, true),
                 Step::Subscribe(at) => world.subscribe(&questions[*at]),
                 Step::Leave(at) => world.leave(*at),
             }

@@ -48,12 +48,13 @@ impl Shard {
     /// S-214: records, indexes and dependent subscriptions go; nobody is told of the records.
     fn drop_bucket(&mut self, id: BucketId, out: &mut Posts) {
         self.publish_bucket(id, out);
-        let bucket = self.buckets.remove(&id).expect("the registrar knows what exists");
+        let mut bucket = self.buckets.remove(&id).expect("the registrar knows what exists");
         self.listeners.drop_bucket(id);
         self.dropped.insert(id, bucket.definition().name().into());
         let cost = self.live.statistics(id);
         self.live_of_dropped.0 += cost.examined;
         self.live_of_dropped.1 += cost.updated;
+        bucket.clear(&mut self.remains);
         let mut ended: BTreeMap<CoreId, Vec<LiveId>> = BTreeMap::new();
         for (live, core) in self.live.end_bucket(id) {
             ended.entry(core).or_default().push(live);

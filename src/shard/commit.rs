@@ -6,13 +6,28 @@
 use super::{Posts, Shard};
 use crate::base::bytes::Body;
 use crate::base::ids::{BucketId, CoreId, LiveId};
+use crate::base::limits::{FREED_RECORDS_MAX, FREED_RECORDS_PER_WRITE};
 use crate::message::{Mail, PushSet};
-use crate::store::{View, Writes};
+use crate::reactive::Update;
+use crate::store::{Change, View, Writes};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
 
 /// What is to be told, by core.
 type Told = BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>>;
+
+/// What the live queries of a bucket have not seen yet.
+pub(super) enum Untold {
+    Changes(SmallVec<[Change; 1]>),
+    /// All records have gone, and whatever has come since: to be looked at anew.
+    Cleared,
+}
+
+impl Default for Untold {
+    fn default() -> Self {
+        Self::Changes(SmallVec::new())
+    }
+}
 
 impl Shard {
     /// Makes the changes visible, all at one instant (S-145). Those who watch are told when the
@@ -21,6 +36,7 @@ impl Shard {
         for (id, mut writes) in changes {
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
             bucket.evict(&mut writes); // S-193: after every check, in the same change set
+            let written = writes.len();
             let hears = self.listeners.hear(id);
             let mut untold = self.live.watches(id).then(|| self.untold.entry(id).or_default());
             for write in writes {
@@ -32,22 +48,37 @@ impl Shard {
                 if hears {
                     self.listeners.changed(id, bucket.definition(), &change);
                 }
-                if let Some(untold) = &mut untold {
+                if let Some(Untold::Changes(untold)) = &mut untold {
                     untold.push(change);
                 }
+            }
+            if !self.remains.is_empty() {
+                self.remains.free(written * FREED_RECORDS_PER_WRITE);
             }
             self.note_expiry(id);
         }
     }
 
-    /// Removes all records of a bucket at one instant (S-95, S-96). O(records).
+    /// Removes all records of a bucket at one instant (S-95, S-96). O(1), but for those who listen;
+    /// what the records take is freed later.
     pub(super) fn clear(&mut self, id: BucketId) {
         let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
         if self.live.watches(id) && !bucket.is_empty() {
-            self.untold.entry(id).or_default().extend(bucket.removals());
+            self.untold.insert(id, Untold::Cleared);
         }
         self.listeners.clear(id, bucket);
-        bucket.clear();
+        bucket.clear(&mut self.remains);
+        self.free_remains();
+    }
+
+    /// Frees some of what is left of cleared and dropped buckets.
+    pub fn free_remains(&mut self) {
+        self.remains.free(FREED_RECORDS_MAX);
+    }
+
+    /// Whether there is more to free.
+    pub fn has_remains(&self) -> bool {
+        !self.remains.is_empty()
     }
 
     /// Brings the live queries up to date with everything that has been committed, and tells those
@@ -87,12 +118,17 @@ impl Shard {
     }
 
     fn refresh_bucket(&mut self, id: BucketId, told: &mut Told) {
-        let Some(changes) = self.untold.remove(&id) else { return };
-        self.live.committed(id, &changes, View::committed(&self.buckets[&id]), |update| {
+        let Some(untold) = self.untold.remove(&id) else { return };
+        let view = View::committed(&self.buckets[&id]);
+        let tell = |update: Update<'_>| {
             for (core, _) in update.cores {
                 told.entry(*core).or_default().push((update.live, update.answer.clone()));
             }
-        });
+        };
+        match untold {
+            Untold::Changes(changes) => self.live.committed(id, &changes, view, tell),
+            Untold::Cleared => self.live.cleared(id, view, tell),
+        }
     }
 }
 

@@ -23,12 +23,12 @@ use crate::message::{
 use crate::query::{self, Bound};
 use crate::reactive::{Explanation, LiveQueries};
 use crate::rules::Engine;
-use crate::store::{Bucket, Change, Definition, Scratch, View};
+use crate::store::{Bucket, Definition, Remains, Scratch, View};
 use crate::txn::{Locks, Sequence};
+use commit::Untold;
 use events::Listeners;
 pub use events::Told;
 use hashbrown::HashMap;
-use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use transaction::Prepared;
@@ -41,7 +41,7 @@ pub struct Shard {
     live: LiveQueries,
     /// Changes that the live queries of their bucket have not seen yet: those of the present input,
     /// and all while a writer of the bucket is undecided.
-    untold: BTreeMap<BucketId, SmallVec<[Change; 1]>>,
+    untold: BTreeMap<BucketId, Untold>,
     /// Buckets whose live queries wait for the writers that are undecided.
     refreshing: BTreeSet<BucketId>,
     /// Buckets that were dropped from here and may still be asked for, by name.
@@ -53,6 +53,8 @@ pub struct Shard {
     listeners: Listeners,
     /// What live queries of dropped buckets have cost: examined, updated.
     live_of_dropped: (u64, u64),
+    /// Of buckets that were cleared or dropped, to be freed.
+    remains: Remains,
     /// Only on the core of facts and events.
     engine: Option<Engine>,
     locks: Locks,
@@ -99,6 +101,7 @@ impl Shard {
             expires_at: None,
             listeners: Listeners::default(),
             live_of_dropped: (0, 0),
+            remains: Remains::default(),
             engine: engine.then(|| Engine::new(random.next_u64())),
             locks: Locks::new(random.next_u64()),
             prepared: HashMap::with_hasher(ahash::RandomState::with_seeds(0, 0, 0, random.next_u64())),

@@ -22,7 +22,7 @@ mod ttl;
 mod unique;
 mod validate;
 
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Remains};
 pub use change::Change;
 pub use definition::{Definition, Field, FieldType, Generated};
 pub use event::{Event, EventKind, EventPattern};

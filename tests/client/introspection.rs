@@ -154,3 +154,25 @@ fn live_queries_are_found_by_what_they_ask_for() {
         "#,
     );
 }
+
+// S-122: what is told of the store is the same in both answers
+#[test]
+fn the_store_in_the_servers_figures() {
+    for cores in crate::CORES {
+        let mut cluster = crate::prompt(&setups::open(cores), cores);
+        let client = crate::Client::welcomed(&mut cluster, usize::from(cores) - 1);
+        let mut data = |request: &str| {
+            let answer: serde_json::Value =
+                serde_json::from_str(&crate::ask(&mut cluster, &client, request)).expect("JSON");
+            answer["data"].clone()
+        };
+        data(r#"{"id":1,"type":"store.insert","bucket":"k","data":{"k":"x"}}"#);
+        data(r#"{"id":2,"type":"store.subscribe","query":"all-u"}"#);
+        let store = data(r#"{"id":3,"type":"store.stats"}"#);
+        assert_eq!(
+            (&store["records"]["total"], &store["queries"]["activeSubscriptions"]),
+            (&1.into(), &1.into())
+        );
+        assert_eq!(data(r#"{"id":4,"type":"server.stats"}"#)["store"], store);
+    }
+}

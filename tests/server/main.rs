@@ -11,6 +11,7 @@ mod crowd;
 mod driver;
 mod embedding;
 mod life;
+mod odd_content;
 mod operator;
 mod program;
 mod raw;

@@ -21,6 +21,11 @@ impl Ages {
     pub(super) fn remove(&mut self, slots: &Slots, slot: SlotNumber) {
         self.slots.remove(&age(slots, slot));
     }
+
+    /// Frees at most so many entries of what nobody will use again; how many.
+    pub(super) fn shed(&mut self, count: usize) -> usize {
+        std::iter::from_fn(|| self.slots.pop_first()).take(count).count()
+    }
 }
 
 fn age(slots: &Slots, slot: SlotNumber) -> (u64, u64) {

@@ -24,6 +24,11 @@ impl Expiry {
         }
     }
 
+    /// Frees at most so many entries of what nobody will use again; how many.
+    pub(super) fn shed(&mut self, count: usize) -> usize {
+        std::iter::from_fn(|| self.due.pop_first()).take(count).count()
+    }
+
     /// When the first record expires, milliseconds since the Unix epoch.
     pub(super) fn next_ms(&self) -> Option<u64> {
         self.due.first().map(|(at, _)| *at)

@@ -39,9 +39,15 @@ enum Holders {
 /// All records with the same value, in bucket order.
 enum Postings {
     One(SlotNumber),
-    /// By place in bucket order. At least two.
-    Several(BTreeMap<u64, SlotNumber>),
+    /// At least two.
+    Several(Crowd),
 }
+
+/// Records of one value by their place in bucket order.
+pub(super) type Crowd = BTreeMap<u64, SlotNumber>;
+
+/// Records of one value that are freed together.
+const CROWD_FREED_MAX: usize = 64;
 
 impl Index {
     /// An empty index. The hasher is seeded, so that clients cannot choose colliding values.
@@ -89,6 +95,24 @@ impl Index {
         }
     }
 
+    /// Frees a part of an index that nobody will use again: so many values, 0 if none is left.
+    /// Values of many records are handed out, to be freed by parts.
+    pub(super) fn shed(&mut self, crowds: &mut Vec<Crowd>) -> usize {
+        match &mut self.holders {
+            // Nothing but memory.
+            Holders::Unique(table) => table.pop_part().map_or(0, |part| part.len().max(1)),
+            Holders::Shared(table) => {
+                let Some(part) = table.pop_part() else { return 0 };
+                let values = part.len().max(1);
+                crowds.extend(part.filter_map(|postings| match postings {
+                    Postings::Several(crowd) if crowd.len() > CROWD_FREED_MAX => Some(crowd),
+                    Postings::One(_) | Postings::Several(_) => None,
+                }));
+                values
+            }
+        }
+    }
+
     /// The one record of a unique value.
     pub(super) fn holder(&self, rows: Rows<'_>, value: &[u8]) -> Option<SlotNumber> {
         let Holders::Unique(table) = &self.holders else { return None };
@@ -120,7 +144,7 @@ impl Index {
 #[derive(Clone, Copy, Default)]
 pub(super) struct Hits<'a> {
     one: Option<SlotNumber>,
-    several: Option<&'a BTreeMap<u64, SlotNumber>>,
+    several: Option<&'a Crowd>,
 }
 
 impl<'a> Hits<'a> {

@@ -4,6 +4,7 @@ mod age;
 mod expiry;
 mod index;
 mod order;
+mod remains;
 mod slots;
 mod table;
 
@@ -18,6 +19,7 @@ use age::Ages;
 use expiry::Expiry;
 use index::{Index, Rows};
 use order::KeyOrder;
+pub use remains::Remains;
 use slots::{SlotNumber, Slots};
 use smallvec::SmallVec;
 
@@ -211,12 +213,15 @@ impl Bucket {
         Some((self.slots.sequence(slot), self.slots.remove(slot)))
     }
 
-    /// Takes all records out; the definition and the counter stay (S-95). O(n).
-    pub fn clear(&mut self) {
-        self.slots.clear();
-        self.by_key = Index::new(self.definition.key_field(), true, self.hasher.clone());
-        self.indexes.clear();
-        (self.order, self.expiry, self.ages) = (None, None, None);
+    /// Takes all records out; the definition and the counter stay (S-95). O(indexes); the records
+    /// are freed with the remains.
+    pub fn clear(&mut self, remains: &mut Remains) {
+        let by_key = Index::new(self.definition.key_field(), true, self.hasher.clone());
+        remains.add(
+            self.slots.take(),
+            std::iter::once(std::mem::replace(&mut self.by_key, by_key)).chain(self.indexes.drain(..)),
+            (self.order.take(), self.expiry.take(), self.ages.take()),
+        );
         self.set_up();
     }
 

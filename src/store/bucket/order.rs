@@ -54,6 +54,11 @@ impl KeyOrder {
         self.slots.range((from, Bound::Unbounded)).map(|(_, slot)| *slot)
     }
 
+    /// Frees at most so many entries of what nobody will use again; how many.
+    pub(super) fn shed(&mut self, count: usize) -> usize {
+        std::iter::from_fn(|| self.slots.pop_first()).take(count).count()
+    }
+
     fn sort_key(&self, key: Raw<'_>) -> SortKey {
         const NUMBER: u8 = 0;
         const TEXT: u8 = 1;

@@ -106,9 +106,22 @@ impl Slots {
         record
     }
 
-    /// Takes all records out.
-    pub(super) fn clear(&mut self) {
-        *self = Self { appended: self.appended, ..Self::default() };
+    /// Takes all records out; places in bucket order are counted on.
+    pub(super) fn take(&mut self) -> Self {
+        let appended = self.appended;
+        std::mem::replace(self, Self { appended, ..Self::default() })
+    }
+
+    /// Frees at most so many records of slots that nobody will use again; how many.
+    pub(super) fn shed(&mut self, count: usize) -> usize {
+        let Some(chunk) = self.chunks.last_mut() else { return 0 };
+        let kept = chunk.len().saturating_sub(count);
+        let freed = chunk.len() - kept;
+        chunk.truncate(kept);
+        if kept == 0 {
+            self.chunks.pop();
+        }
+        freed
     }
 
     /// All in bucket order.

@@ -58,6 +58,11 @@ impl<T> Table<T> {
         Some(found.1)
     }
 
+    /// Takes a part of a table that nobody will use again, and at most twice [`PART_VALUES`].
+    pub(super) fn pop_part(&mut self) -> Option<impl ExactSizeIterator<Item = T> + use<T>> {
+        self.parts.pop().map(|part| part.into_iter().map(|(_, value)| value))
+    }
+
     fn part_of(&self, hash: u32) -> usize {
         part_of(hash, self.parts.len())
     }
