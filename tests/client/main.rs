@@ -17,8 +17,8 @@ mod shop;
 
 mod admin;
 mod auth;
-mod clock;
 mod bounds;
+mod clock;
 mod common;
 mod composites;
 mod connection;
