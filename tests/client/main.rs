@@ -46,7 +46,6 @@ mod shutdown;
 mod store;
 mod subscriptions;
 mod transactions;
-mod undecided;
 mod vectors;
 mod walkthrough;
 mod writes;

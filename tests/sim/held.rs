@@ -132,6 +132,27 @@ fn a_unique_value_is_free_again_after_a_failure() {
     assert_eq!(won["type"], "result");
 }
 
+// S-76, S-178: a value that a delete sets free is nobody else's before the delete is decided
+#[test]
+fn a_unique_value_is_not_free_before_the_decision() {
+    for (other, code) in [("1", None), ("taken", Some("ALREADY_EXISTS"))] {
+        let filled = [
+            r#"insert","bucket":"plain","data":{"k":"taken"}"#,
+            r#"insert","bucket":"people","data":{"k":"old","email":"x"}"#,
+        ];
+        let mut held = Held::new(&BUCKETS, &filled);
+        let delete = r#"{"op":"delete","bucket":"people","key":"old"}"#.to_owned();
+        held.transact(0, &[delete, insert("plain", &format!(r#""k":"{other}""#))].join(","));
+        held.cluster.deliver_mail(2, 0);
+        held.send(2, r#"insert","bucket":"people","data":{"k":"new","email":"x"}"#);
+        assert_eq!(held.answers(2), [Value::Null; 0], "it waits");
+        held.cluster.settle();
+        assert_eq!(held.answer(2)["code"].as_str(), code);
+        assert_eq!(held.all("people", "k"), [if code.is_none() { "new" } else { "old" }]);
+        held.end();
+    }
+}
+
 // S-179, S-193: the limit holds when two transactions insert at once
 #[test]
 fn a_bucket_keeps_its_size() {
@@ -180,6 +201,21 @@ fn a_record_does_not_expire_under_a_lock() {
         assert_eq!(held.all("short", "k"), Vec::<Value>::new(), "after {operation}");
         held.end();
     }
+}
+
+// S-87, S-189: a record whose time has come meanwhile stays if the decision gives it more
+#[test]
+fn a_record_that_is_given_more_time_stays() {
+    let buckets = [BUCKETS[0], BUCKETS[1], BUCKETS[2], EXPIRING];
+    let mut held = Held::new(&buckets, &[r#"insert","bucket":"short","data":{"k":"a"}"#]);
+    let keep = r#"{"op":"update","bucket":"short","key":"a","data":{"_expiresAt":null}}"#.to_owned();
+    held.transact(0, &[keep, insert("plain", r#""k":"1""#)].join(","));
+    held.cluster.deliver_mail(2, 0);
+    held.cluster.tick(350);
+    held.cluster.settle();
+    held.cluster.advance(1_000);
+    assert_eq!(held.all("short", "k"), ["a"]);
+    held.end();
 }
 
 // S-70, S-171: transactions that insert into the same bucket do not wait for each other, and those
