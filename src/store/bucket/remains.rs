@@ -68,7 +68,7 @@ mod tests {
     use super::Remains;
     use crate::base::json::{Object, Parser, Raw};
     use crate::base::random::Random;
-    use crate::store::{Bucket, Definition, Stamp, Write, insert};
+    use crate::store::{Bucket, Definition, Scratch, Stamp, Write, insert};
 
     /// Many records with the same value, and everything that finds records.
     const DEFINITION: &str = r#"{"key":"k","etsType":"ordered_set","ttl":"1h","maxSize":100000,"indexes":["s","g"],"schema":{"k":{"type":"number"},"g":{"type":"number"},"s":{"type":"string"},"u":{"type":"number","unique":true}}}"#;
@@ -79,7 +79,8 @@ mod tests {
             let mut text = format!(r#"{{"k":{n},"u":{n},"g":{},"s":"same"}}"#, n / 5).into_bytes();
             let mut parser = Parser::default();
             let data = Object::from_value(parser.parse(&mut text).unwrap().root()).unwrap();
-            let mut stamp = Stamp { unix_ms: 1, random: &mut random, autoincrement: 0 };
+            let scratch = &Scratch::default();
+            let mut stamp = Stamp { unix_ms: 1, random: &mut random, autoincrement: 0, scratch };
             let record = insert(bucket.definition(), &data, &mut stamp).unwrap();
             bucket.apply(Write::Insert(record));
         }
