@@ -32,8 +32,11 @@ enum Asker {
     Conn(ConnId),
     /// Somebody who speaks HTTP, and whether it wants the head only.
     Scrape(ConnId, bool),
-    /// A core that settles: its number for that, and whether nothing was kept back here.
-    Core(CoreId, u64, bool),
+    /// A core that settles, and its number for that: this one waits for the decisions of transactions
+    /// that have been answered.
+    Settling(CoreId, u64),
+    /// The same: its pushes are on their way, and whether nothing was kept back.
+    Settled(CoreId, u64, bool),
 }
 
 impl Gatherings {
@@ -78,13 +81,8 @@ impl Core {
             Survey::Flush => Share::Flushed,
             Survey::Locate(id) => Share::Located(self.locate(id)),
             Survey::Explain { found, .. } => Share::Explained(self.plan_share(&found.plan)),
-            // Its pushes are behind nothing but mail: when a question sent after them is answered,
-            // they are with the connections.
-            Survey::Settle => {
-                let asker =
-                    Asker::Core(from, number, self.shard.is_settled() && self.composites.is_settled());
-                return self.ask_all(asker, Survey::Flush, out);
-            }
+            // When every core has answered this, the decisions that it had sent before are here.
+            Survey::Settle => return self.ask_all(Asker::Settling(from, number), Survey::Flush, out),
         };
         self.post(from, Mail::Tell { number, share }, out);
     }
@@ -107,7 +105,13 @@ impl Core {
                 let metrics = self.join(&question, shares.collect());
                 return self.scraped(conn, &metrics, is_head, now, out);
             }
-            Asker::Core(core, number, is_settled) => {
+            // Pushes are behind nothing but mail: when a question sent after them is answered, they
+            // are with the connections.
+            Asker::Settling(core, number) => {
+                let is_settled = self.shard.is_settled() && self.composites.is_settled();
+                return self.ask_all(Asker::Settled(core, number, is_settled), Survey::Flush, out);
+            }
+            Asker::Settled(core, number, is_settled) => {
                 let share = Share::Settled(is_settled);
                 return self.post(core, Mail::Tell { number, share }, out);
             }

@@ -138,9 +138,9 @@ impl Shard {
         }
     }
 
-    /// Whether everybody who watches has been told of all that was committed.
+    /// Whether everybody who watches has been told of all whose commit this core knows of.
     pub fn is_settled(&self) -> bool {
-        self.untold.is_empty()
+        self.untold.is_empty() && self.sequence.is_empty()
     }
 
     /// What is counted in the rule engine, if it lives here.

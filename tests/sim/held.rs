@@ -5,6 +5,7 @@ use crate::client::Client;
 use crate::cluster::{Cluster, Schedule};
 use crate::{scenarios, shop};
 use noex_server::base::limits::{FLIGHT_REQUESTS_MAX, WAITING_ENVELOPES_MAX};
+use noex_server::node::{Call, Input};
 use serde_json::Value;
 
 /// Buckets on cores 0, 1 and 2, and so on.
@@ -32,15 +33,19 @@ struct Held {
 impl Held {
     /// Clients on cores 2, 2 and 0; `filled` is inserted before anything else happens.
     fn new(buckets: &[(&str, &str)], filled: &[&str]) -> Self {
-        let mut cluster = Cluster::new(&shop::settings(buckets, &[], 3), 3, Schedule::Prompt, 1);
-        let clients = [2, 2, 0].map(|core| Client::welcomed(&mut cluster, core)).into();
-        let mut held = Self { cluster, clients };
+        let mut held = Self::on(3, buckets, &[]);
         for request in filled {
             held.send(0, request);
             held.cluster.settle();
             assert_eq!(held.answers(0)[0]["type"], "result");
         }
         held
+    }
+
+    fn on(cores: u16, buckets: &[(&str, &str)], queries: &[(&str, &str)]) -> Self {
+        let mut cluster = Cluster::new(&shop::settings(buckets, queries, cores), cores, Schedule::Prompt, 1);
+        let clients = [2, 2, 0].map(|core| Client::welcomed(&mut cluster, core)).into();
+        Self { cluster, clients }
     }
 
     /// Sends a request, which arrives; messages between cores stay under way.
@@ -282,5 +287,34 @@ fn those_who_wait_are_bounded() {
         held.clients.push(client);
     }
     assert_eq!(held.all("plain", "k"), ["0"]);
+    held.end();
+}
+
+// S-207: quiescence includes the pushes of a core that has not been told of the decision yet; the
+// program, the coordinator, that core and the subscriber are all on different cores
+#[test]
+fn a_decision_on_its_way_is_waited_for() {
+    let buckets: Vec<(&str, &str)> = ["a", "b"].map(|name| (name, BUCKETS[1].1)).into();
+    let query = ("count", r#"{"bucket":"a","aggregate":{"function":"count"}}"#);
+    let mut held = Held::on(4, &buckets, &[query]);
+    let subscriber = held.clients.len();
+    held.clients.push(Client::welcomed(&mut held.cluster, 3));
+    held.send(subscriber, r#"subscribe","query":"count""#);
+    held.cluster.settle();
+    assert_eq!(held.answer(subscriber)["data"]["data"], 0);
+    held.transact(0, &[insert("a", r#""k":"1""#), insert("b", r#""k":"1""#)].join(","));
+    for (from, to) in [(2, 0), (0, 2), (2, 1), (1, 2)] {
+        held.cluster.deliver_mail(from, to);
+    }
+    assert_eq!(held.answer(0)["type"], "result", "core 0 has not been told");
+
+    held.cluster.drive(1, Input::Call(0, Call::Settle), None);
+    // The decision is late, and the subscriber's push even more.
+    let patience = |link: &(usize, usize)| usize::from(*link == (2, 0)) + 2 * usize::from(*link == (0, 3));
+    while held.cluster.replies.is_empty() {
+        let (from, to) = held.cluster.mail_under_way().min_by_key(patience).expect("the program is answered");
+        held.cluster.deliver_mail(from, to);
+    }
+    assert_eq!(held.answer(subscriber)["data"], 1, "its push is there before the program's answer");
     held.end();
 }
