@@ -36,7 +36,7 @@ fn timed_out() -> Received {
     Received::Close(Some(4001), "heartbeat_timeout".into())
 }
 
-// P-101, P-102, P-44: the first ping after one interval, then one per interval
+// P-79, P-101, P-102, P-44: the first ping after one interval, then one per interval
 #[test]
 fn who_answers_stays() {
     on_all(beating, |cluster, clients| {
@@ -76,7 +76,7 @@ fn who_is_silent_is_closed() {
     });
 }
 
-// K-6: at the next tick if that comes before the timeout
+// K-6, P-109: at the next tick if that comes before the timeout
 #[test]
 fn the_next_ping_ends_the_wait() {
     let settings = |cores| Settings {

@@ -31,6 +31,7 @@ mod explain;
 mod heartbeat;
 mod http;
 mod introspection;
+mod lifecycle;
 mod limits;
 mod metrics;
 mod program;

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 #[test]
 fn frames_that_end_a_connection() {
+    // P-164, P-161
     let server = Running::start(&shop::open(2), 2);
     let mut witness = Client::connect(server.address());
     let count = r#"{"id":1,"type":"store.count","bucket":"orders"}"#;
@@ -39,6 +40,7 @@ fn frames_that_end_a_connection() {
 
 #[test]
 fn requests_that_are_no_upgrade() {
+    // P-1: HTTP goes no further
     let server = Running::start(&shop::open(2), 2);
     let mut witness = Client::connect(server.address());
     let upgrade = |from: &str, to: &str| UPGRADE.replace(from, to);
@@ -145,7 +147,7 @@ fn a_transaction_whose_client_vanishes_is_whole() {
 
 #[test]
 fn requests_that_have_arrived_are_executed_without_their_client() {
-    // P-165, P-168: a client that does not read its answers sends more requests and vanishes. The
+    // P-82, P-165, P-168: a client that does not read its answers sends more requests and vanishes. The
     // server, held up meanwhile, meets the failed write and those requests at the same time.
     let program = Program::start(program::shop());
     let mut witness = Client::connect(program.address());

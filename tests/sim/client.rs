@@ -1,6 +1,7 @@
 //! A WebSocket client over a cluster's link, independent of the server's own wire code.
 
 use crate::cluster::Cluster;
+use noex_server::base::fault::Code;
 use serde_json::Value;
 
 /// What a client has been sent.
@@ -104,6 +105,22 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     out
 }
 
+/// P-71, P-81, P-83: whatever is played, no other kinds of messages and codes of errors are ever sent.
+fn known_message(payload: &[u8]) -> Value {
+    const KINDS: [&str; 6] = ["result", "error", "push", "welcome", "ping", "system"];
+    let message: Value = serde_json::from_slice(payload).expect("the server sends JSON");
+    assert!(KINDS.iter().any(|kind| message["type"] == *kind), "{message}");
+    assert_eq!(
+        message["type"] == "result" || message["type"] == "error",
+        message["id"].is_number(),
+        "{message}"
+    );
+    if message["type"] == "error" {
+        assert!(Code::ALL.iter().any(|code| message["code"] == code.as_str()), "{message}");
+    }
+    message
+}
+
 /// One server frame and its length, if it is there completely.
 fn parse(bytes: &[u8]) -> Option<(Received, usize)> {
     let (&first, &second) = (bytes.first()?, bytes.get(1)?);
@@ -116,7 +133,7 @@ fn parse(bytes: &[u8]) -> Option<(Received, usize)> {
     };
     let payload = bytes.get(head..head + len)?;
     let message = match first & 0x0f {
-        1 => Received::Json(serde_json::from_slice(payload).expect("the server sends JSON")),
+        1 => Received::Json(known_message(payload)),
         8 if payload.is_empty() => Received::Close(None, String::new()),
         8 => {
             let code = u16::from_be_bytes([payload[0], payload[1]]);

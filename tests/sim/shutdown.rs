@@ -112,7 +112,8 @@ impl Visitor {
     }
 }
 
-/// Asks the server as its embedding program does, which it answers when all clients have left.
+/// Asks the server as its embedding program does, which it answers when all clients have left: the
+/// store is there (P-177).
 fn embedded(cluster: &mut Cluster, request: &Value) -> Value {
     let mut text = request.to_string().into_bytes();
     cluster.drive(0, Input::Call(0, Call::Request(&mut text)), None);
