@@ -1,6 +1,7 @@
 //! Who may be a connection, and how often it may ask (01 §1.3, §10).
 
 use super::Core;
+use super::deadlines::Deadline;
 use super::outbox::{Outbox, Output};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::ConnId;
@@ -32,7 +33,7 @@ impl Core {
         if self.closing.is_forced() {
             out.push(Output::Drop(conn));
         } else if has_place {
-            self.closing.expect_upgrade(conn, now, out);
+            self.set_deadline(Deadline::Upgrade, conn, now, out);
         } else {
             self.turn_away(conn, Refusal::Limit, "Too many connections\n", now, out);
         }

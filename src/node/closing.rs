@@ -1,27 +1,14 @@
 //! How connections and the server end.
 
 use super::Core;
+use super::deadlines::{Deadline, Deadlines};
 use super::outbox::{Outbox, Output};
 use crate::base::ids::ConnId;
 use crate::base::time::Now;
 use crate::protocol;
 use crate::session::{Session, Stage};
 use crate::wire::{self, CloseCode};
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, VecDeque};
-
-/// How long a client may take to ask for its upgrade, milliseconds (P-11).
-const UPGRADE_MS: u64 = 10_000;
-
-/// How long a peer may take to end its side after our Close frame, milliseconds (P-163
-/// allows up to 30 s; a living peer needs one round trip).
-const LINGER_MS: u64 = 2_000;
-
-/// How long a peer may take to read what is unsent when we end our side, milliseconds.
-const LAST_BYTES_MS: u64 = 5_000;
-
-/// How long a connection's last requests may take when the server stops, milliseconds (P-170).
-const LAST_REQUESTS_MS: u64 = 5_000;
+use std::collections::VecDeque;
 
 /// Clients are told to come back, after the grace period, spread over as many milliseconds for
 /// each connection of the core: about a thousand a second, a tenth of what it can take.
@@ -33,20 +20,12 @@ const RETURN_SPREAD_MS_MIN: u64 = 1_000;
 /// What ends when.
 #[derive(Default)]
 pub(super) struct Closing {
-    /// Connections to drop at a monotonic time, earliest first.
-    deadlines: BinaryHeap<Reverse<(u64, ConnId, Deadline)>>,
+    deadlines: Deadlines,
     /// Connections that have something to serve, or to end, now that their answers are in.
     ready: VecDeque<ConnId>,
     /// Connections past their upgrade whose socket is there.
     websockets: usize,
     stop: Stop,
-}
-
-/// What has to have happened by then.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Deadline {
-    Upgrade,
-    End,
 }
 
 #[derive(Default)]
@@ -87,23 +66,19 @@ impl Closing {
     pub(super) fn next_ready(&mut self) -> Option<ConnId> {
         self.ready.pop_front()
     }
-
-    /// Drops a connection that has not been upgraded in time (P-11).
-    pub(super) fn expect_upgrade(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
-        self.set(Deadline::Upgrade, now.mono_ms + UPGRADE_MS, conn, out);
-    }
-
-    fn drop_at(&mut self, at_ms: u64, conn: ConnId, out: &mut Outbox) {
-        self.set(Deadline::End, at_ms, conn, out);
-    }
-
-    fn set(&mut self, deadline: Deadline, at_ms: u64, conn: ConnId, out: &mut Outbox) {
-        self.deadlines.push(Reverse((at_ms, conn, deadline)));
-        out.push(Output::WakeAt(at_ms));
-    }
 }
 
 impl Core {
+    /// Drops a connection unless that has happened in time.
+    pub(super) fn set_deadline(&mut self, deadline: Deadline, conn: ConnId, now: Now, out: &mut Outbox) {
+        let sessions = &self.sessions;
+        let is_met = |deadline, conn: ConnId| {
+            !sessions.get(conn.slot, conn.generation).is_some_and(|session| is_missed(session, deadline))
+        };
+        let at_ms = self.closing.deadlines.set(deadline, now.mono_ms, conn, is_met);
+        out.push(Output::WakeAt(at_ms));
+    }
+
     /// Closes a connection: a Close frame behind whatever is unsent, then the end of our side.
     pub(super) fn close(&mut self, conn: ConnId, code: CloseCode, reason: &str, now: Now, out: &mut Outbox) {
         self.raw_frame(conn, out, |out| wire::encoder::close(out, Some(code), reason));
@@ -119,7 +94,7 @@ impl Core {
         }
         self.end_subscriptions(conn, out);
         out.push(Output::Finish(conn));
-        self.closing.drop_at(now.mono_ms + LAST_BYTES_MS, conn, out);
+        self.set_deadline(Deadline::LastBytes, conn, now, out);
     }
 
     /// The socket is gone. Requests that were received complete are still executed (P-165).
@@ -151,22 +126,13 @@ impl Core {
 
     /// Time has passed: who has lingered too long is dropped.
     pub(super) fn tick(&mut self, now: Now, out: &mut Outbox) {
-        while let Some(Reverse((at_ms, conn, deadline))) = self.closing.deadlines.peek().copied() {
-            if at_ms > now.mono_ms {
-                out.push(Output::WakeAt(at_ms));
-                break;
-            }
-            self.closing.deadlines.pop();
-            let is_missed = self.session(conn).is_some_and(|session| match deadline {
-                Deadline::Upgrade => matches!(session.stage, Stage::Handshake(_)),
-                Deadline::End => !matches!(session.stage, Stage::Gone),
-            });
-            if is_missed {
+        while let Some((deadline, conn)) = self.closing.deadlines.pop_due(now.mono_ms) {
+            if self.session(conn).is_some_and(|session| is_missed(session, deadline)) {
                 out.push(Output::Drop(conn));
             }
         }
-        if self.closing.deadlines.is_empty() {
-            self.closing.deadlines = BinaryHeap::new(); // a crowd of upgrades is over
+        if let Some(at_ms) = self.closing.deadlines.next_due() {
+            out.push(Output::WakeAt(at_ms));
         }
         self.beat(now, out);
         self.forget_rate_keys(now, out);
@@ -180,7 +146,7 @@ impl Core {
         let is_closed =
             |session: &mut Session| matches!(session.stage, Stage::Closing) && session.unsent_bytes == 0;
         if self.session(conn).is_some_and(is_closed) {
-            self.closing.drop_at(now.mono_ms + LINGER_MS, conn, out);
+            self.set_deadline(Deadline::Linger, conn, now, out);
         }
     }
 
@@ -231,7 +197,7 @@ impl Core {
                 Stage::Ready => {
                     session.stage = Stage::Finishing;
                     self.end_subscriptions(conn, out);
-                    self.closing.drop_at(now.mono_ms + LAST_REQUESTS_MS, conn, out);
+                    self.set_deadline(Deadline::LastRequests, conn, now, out);
                 }
                 Stage::Finishing | Stage::Closing | Stage::Gone => {}
             }
@@ -240,5 +206,14 @@ impl Core {
 
     pub(super) fn conns(&self) -> Vec<ConnId> {
         self.sessions.iter().map(|((slot, generation), _)| ConnId { slot, generation }).collect()
+    }
+}
+
+fn is_missed(session: &Session, deadline: Deadline) -> bool {
+    match deadline {
+        Deadline::Upgrade => matches!(session.stage, Stage::Handshake(_)),
+        Deadline::LastBytes | Deadline::Linger | Deadline::LastRequests => {
+            !matches!(session.stage, Stage::Gone)
+        }
     }
 }

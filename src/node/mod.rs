@@ -9,6 +9,7 @@ mod budget;
 mod closing;
 mod composite;
 mod coordinate;
+mod deadlines;
 mod deliver;
 mod embedded;
 mod expiry;
