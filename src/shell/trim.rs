@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 /// Connections that have ended, at least, before it is worth while.
-const ENDED_MIN: usize = 256;
+const ENDED_MIN: usize = 64;
 
 /// From then on, and so at least between two times, milliseconds: it costs up to some of them.
 const PAUSE_MS: u64 = 1_000;
