@@ -10,10 +10,13 @@ use noex_server::wire::client;
 use std::net::{IpAddr, Ipv4Addr};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 const NOW: Now = Now { unix_ms: 1_706_745_600_000, mono_ms: 0 };
+
+/// Inserts that are timed together: few against the records that are there.
+const BATCH: u64 = 64;
 
 /// Two cores with a bucket each, and a client of the first.
 struct Pair {
@@ -125,6 +128,37 @@ fn requests(c: &mut Criterion) {
     }
 }
 
+/// An insert as a client asks for it, into few and into many records.
+fn insert(c: &mut Criterion) {
+    let insert = r#"{"id":1,"type":"store.insert","bucket":"here","data":{"title":"Mouse","price":9.5}}"#;
+    for records in [1_000, 1_000_000] {
+        c.bench_function(&format!("core: insert into {records}"), |bench| {
+            let bytes = frame(insert);
+            let mut pair = Pair::new();
+            (0..size(records)).for_each(|_| drop(pair.handle(bytes.clone())));
+            bench.iter_custom(|iterations| {
+                let count = iterations.div_ceil(BATCH);
+                let batch = |pair: &mut Pair| {
+                    if records < 1_000_000 {
+                        *pair = Pair::new();
+                        (0..size(records)).for_each(|_| drop(pair.handle(bytes.clone())));
+                    }
+                    let start = Instant::now();
+                    (0..BATCH).for_each(|_| assert_ne!(pair.handle(bytes.clone()), 0));
+                    start.elapsed()
+                };
+                let total: Duration = (0..count).map(|_| batch(&mut pair)).sum();
+                total.mul_f64(iterations as f64 / (count * BATCH) as f64)
+            });
+        });
+    }
+}
+
+/// As a test, everything runs once, on little.
+fn size(records: u64) -> u64 {
+    if std::env::args().any(|argument| argument == "--bench") { records } else { records.min(10) }
+}
+
 /// Part of it.
 fn object(c: &mut Criterion) {
     let mut parser = Parser::default();
@@ -141,6 +175,6 @@ fn object(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1)).sample_size(20);
-    targets = requests, object
+    targets = requests, insert, object
 }
 criterion_main!(benches);
