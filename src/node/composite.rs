@@ -225,8 +225,10 @@ impl Core {
                 self.composite_result(number, &text, out);
             }
             Outcome::Fault(fault) if composite.parts.contains(&None) => composite.end = Some(*fault),
-            // S-148: who subscribes is told, who has subscribed keeps what there is.
+            // S-148: who subscribes is told, who has subscribed keeps what there is. S-127: if it has
+            // ended meanwhile, with a bucket that is gone, then why.
             Outcome::Fault(fault) => {
+                let fault = composite.end.clone().unwrap_or(*fault);
                 let refused = take(&mut composite.answering);
                 composite.subscribers -= refused.len();
                 self.refuse_all(refused, &fault, out);

@@ -82,7 +82,15 @@ pub enum Input<'a> {
     /// connection that was admitted.
     Closed(ConnId),
     /// Mail from another core, in the order in which that core posted it.
-    Posted(CoreId, Mail),
+    Posted {
+        /// Which core.
+        from: CoreId,
+        /// What it has sent.
+        mail: Mail,
+        /// Whether another input follows at once. Then what requests change is told to those who
+        /// watch together with what that one changes (S-144).
+        more: bool,
+    },
     /// A request of the embedding program. The number comes back with the [`Output::Reply`].
     Call(u32, Call<'a>),
     /// Somebody in the embedding program listens from now on (S-206). Every core is told.
@@ -235,6 +243,7 @@ impl Node {
     /// Handles one input. The caller drains `out` completely before the next call.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
         self.core.inputs += 1;
+        let mut is_deferred = false;
         match input {
             Input::Accepted { peer } => self.core.accept(peer, now, out),
             Input::Bytes(conn, bytes) => {
@@ -243,7 +252,13 @@ impl Node {
             }
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),
-            Input::Posted(from, mail) => self.core.mail(from, mail, now, out),
+            Input::Posted { from, mail, more } => {
+                is_deferred = more && matches!(mail, Mail::Request(_));
+                if !is_deferred {
+                    self.conclude(now, out); // nothing but requests is worth waiting for
+                }
+                self.core.mail(from, mail, now, out);
+            }
             Input::Call(number, call) => self.call(number, call, out),
             Input::Listen(listener, pattern) => self.core.shard.listen(listener, pattern),
             Input::Unlisten(listener) => self.core.shard.unlisten(listener),
@@ -254,6 +269,10 @@ impl Node {
                 self.core.free();
             }
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
+        }
+        if is_deferred {
+            self.settle(now, out);
+            return self.core.enter_budget(out.sends_bytes());
         }
         self.conclude(now, out);
         self.core.proceed_with_stop(now, out);

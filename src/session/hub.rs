@@ -9,11 +9,11 @@ use super::subscribers::{Subscriber, Subscribers};
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use crate::base::limits::ENDED_SUBSCRIPTIONS_MAX;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The subscribers of one core.
 pub struct Hub {
-    queries: BTreeMap<(CoreId, LiveId), Watchers>,
+    queries: HashMap<(CoreId, LiveId), Watchers, ahash::RandomState>,
     patterns: BTreeMap<LiveId, Subscribers>,
     /// Subscriptions by the named query that they were asked for by.
     by_query: BTreeMap<QueryId, u64>,
@@ -33,7 +33,7 @@ impl Hub {
     pub fn new(seed: u64) -> Self {
         let hasher = ahash::RandomState::with_seeds(seed, !seed, seed.rotate_left(8), 0x1f83_d9ab_fb41_bd6b);
         Self {
-            queries: BTreeMap::new(),
+            queries: HashMap::with_hasher(hasher.clone()),
             patterns: BTreeMap::new(),
             by_query: BTreeMap::new(),
             ended: BTreeMap::new(),

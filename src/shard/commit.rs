@@ -4,6 +4,7 @@
 //! stand here.
 
 use super::{Posts, Shard};
+<<<<<<< HEAD
 use crate::base::bytes::Body;
 use crate::base::ids::{BucketId, CoreId, LiveId};
 use crate::base::limits::{FREED_RECORDS_MAX, FREED_RECORDS_PER_WRITE};
@@ -12,9 +13,15 @@ use crate::reactive::Update;
 use crate::store::{Change, View, Writes};
 use smallvec::SmallVec;
 use std::collections::BTreeMap;
+=======
+use crate::base::ids::{BucketId, CoreId};
+use crate::message::{Mail, PushSet};
+use crate::store::{View, Writes};
+use smallvec::{SmallVec, smallvec};
+>>>>>>> 82b2446 (Requests that arrive together from another core are told of once; live queries in the simulator with stalls and buckets that come and go)
 
-/// What is to be told, by core.
-type Told = BTreeMap<CoreId, SmallVec<[(LiveId, Body); 1]>>;
+/// What is to be told, one set per core. Cores are few, so that a search beats a tree.
+type Told = SmallVec<[(CoreId, PushSet); 1]>;
 
 /// What the live queries of a bucket have not seen yet.
 pub(super) enum Untold {
@@ -122,7 +129,11 @@ impl Shard {
         let view = View::committed(&self.buckets[&id]);
         let tell = |update: Update<'_>| {
             for (core, _) in update.cores {
-                told.entry(*core).or_default().push((update.live, update.answer.clone()));
+                let news = (update.live, update.answer.clone());
+                match told.iter_mut().find(|(other, _)| other == core) {
+                    Some((_, set)) => set.updates.push(news),
+                    None => told.push((*core, PushSet { updates: smallvec![news] })),
+                }
             }
         };
         match untold {
@@ -133,5 +144,5 @@ impl Shard {
 }
 
 fn post(told: Told, out: &mut Posts) {
-    out.extend(told.into_iter().map(|(core, updates)| (core, Mail::Push(PushSet { updates }))));
+    out.extend(told.into_iter().map(|(core, set)| (core, Mail::Push(set))));
 }

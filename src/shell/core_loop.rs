@@ -307,7 +307,10 @@ impl CoreLoop {
             inbox.note_length();
             while let Some(parcel) = inbox.next() {
                 match parcel {
-                    Parcel::Mail(from, mail) => drop(self.drive(Input::Posted(from, mail))),
+                    Parcel::Mail(from, mail) => {
+                        let more = !inbox.is_empty() && handled + 1 < self.tuning.turn_budget;
+                        self.drive(Input::Posted { from, mail, more });
+                    }
                     Parcel::Ask(ask) => self.program.ask(ask, |input| {
                         self.drive(input);
                     }),

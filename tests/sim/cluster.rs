@@ -245,8 +245,13 @@ impl Cluster {
 
     /// Delivers the oldest mail from one core to another.
     pub(crate) fn deliver_mail(&mut self, from: usize, to: usize) {
+        self.deliver_mail_and(from, to, false);
+    }
+
+    fn deliver_mail_and(&mut self, from: usize, to: usize, more: bool) {
         let mail = self.mail[from][to].pop_front().expect("mail is under way");
-        self.drive(to, Input::Posted(CoreId(u16::try_from(from).expect("few cores")), mail), None);
+        let from = CoreId(u16::try_from(from).expect("few cores"));
+        self.drive(to, Input::Posted { from, mail, more }, None);
     }
 
     /// Lets everything happen between clients and their cores; mail stays under way.
@@ -306,7 +311,13 @@ impl Cluster {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Bytes(link) => self.deliver(link),
-            Event::Mail(from, to) => self.deliver_mail(from, to),
+            Event::Mail(from, to) => {
+                // Whatever the next input is, it ends the waiting.
+                let under_way: usize = self.mail.iter().map(|to_each| to_each[to].len()).sum();
+                let is_prompt = matches!(self.schedule, Schedule::Prompt);
+                let more = under_way > 1 && !is_prompt && self.random.below(2) == 0;
+                self.deliver_mail_and(from, to, more);
+            }
             Event::Drain(link) => self.drain(link),
             Event::Gone(link) => {
                 self.links[link].closed = true;

@@ -21,6 +21,7 @@ mod scenarios;
 mod script;
 mod shop;
 mod shutdown;
+mod watchers;
 
 /// The seeds of a scenario: from 1 up to the number in `SIM_SEEDS`, or the default.
 pub(crate) fn seeds(default: u64) -> std::ops::RangeInclusive<u64> {

@@ -7,9 +7,12 @@ use super::raw::{Kind, Raw};
 ///
 /// Scalars have one canonical text each, so that deeply equal values differ at most in the order
 /// of their properties: in the same bytes, arranged differently. That settles almost every
-/// comparison by two passes at the speed of memory. Otherwise O(text), recursing once per level.
+/// comparison by one pass at the speed of memory, and a look at what stands between the first
+/// and the last difference. Otherwise O(text), recursing once per level.
 pub fn same(a: Raw<'_>, b: Raw<'_>) -> bool {
-    a == b || (is_rearranged(a.as_bytes(), b.as_bytes()) && is_deeply_equal(a, b))
+    a.as_bytes().len() == b.as_bytes().len()
+        && difference(a.as_bytes(), b.as_bytes())
+            .is_none_or(|(a_part, b_part)| is_rearranged(a_part, b_part) && is_deeply_equal(a, b))
 }
 
 /// A keyed hash that deeply equal values share: the order of properties does not enter.
@@ -27,9 +30,25 @@ pub fn digest(value: Raw<'_>, hasher: &ahash::RandomState) -> u64 {
     }
 }
 
+/// What is left of two texts of one length without their common beginning and end, within a chunk;
+/// `None` if they are equal.
+fn difference<'a>(a: &'a [u8], b: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+    const CHUNK: usize = 64;
+    let (from_start, from_end) =
+        (a.chunks(CHUNK).zip(b.chunks(CHUNK)), a.rchunks(CHUNK).zip(b.rchunks(CHUNK)));
+    let begin = from_start.take_while(|(a, b)| a == b).count() * CHUNK;
+    if begin >= a.len() {
+        return None;
+    }
+    let end = a.len() - from_end.take_while(|(a, b)| a == b).count() * CHUNK;
+    // The first difference is in the chunk at `begin`, the last one in that before `end`.
+    Some((&a[begin..end], &b[begin..end]))
+}
+
+/// Whether the same bytes may stand in both in another order.
 fn is_rearranged(a: &[u8], b: &[u8]) -> bool {
     let sum = |text: &[u8]| text.iter().map(|byte| u64::from(*byte)).sum::<u64>();
-    a.len() == b.len() && sum(a) == sum(b)
+    sum(a) == sum(b)
 }
 
 fn is_deeply_equal(a: Raw<'_>, b: Raw<'_>) -> bool {
