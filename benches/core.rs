@@ -41,8 +41,15 @@ impl Pair {
         };
         let settings = Rc::new(settings);
         let shared = Arc::new(Shared::new(&settings, 7));
-        let node =
-            |core| Node::new(CoreId(core), 2, Rc::clone(&settings), Arc::clone(&shared), [u8::try_from(core).expect("two cores"); 32]);
+        let node = |core| {
+            Node::new(
+                CoreId(core),
+                2,
+                Rc::clone(&settings),
+                Arc::clone(&shared),
+                [u8::try_from(core).expect("two cores"); 32],
+            )
+        };
         let mut nodes = [node(0), node(1)];
         let mut out = Outbox::default();
         nodes[0].handle(Input::Accepted { peer: IpAddr::V4(Ipv4Addr::LOCALHOST) }, NOW, &mut out);

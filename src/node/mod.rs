@@ -253,9 +253,10 @@ impl Node {
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted { from, mail, more } => {
-                is_deferred = more && matches!(mail, Mail::Request(_));
-                if !is_deferred {
-                    self.conclude(now, out); // nothing but requests is worth waiting for
+                let is_request = matches!(mail, Mail::Request(_));
+                is_deferred = is_request && more;
+                if !is_request {
+                    self.conclude(now, out); // what has waited comes first
                 }
                 self.core.mail(from, mail, now, out);
             }

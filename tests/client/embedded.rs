@@ -63,7 +63,7 @@ fn the_program_does_what_clients_can() {
     });
 }
 
-// S-207: when the program is told that all has settled, every push is with its connection.
+// S-207, P-145: when the program is told that all has settled, every push is with its connection.
 #[test]
 fn settling_waits_for_pushes() {
     for cores in CORES {

@@ -34,6 +34,7 @@ mod introspection;
 mod lifecycle;
 mod limits;
 mod metrics;
+mod ordering;
 mod program;
 mod queries;
 mod ratelimit;

@@ -3,7 +3,7 @@
 use crate::{play, play_with, setups};
 use noex_server::node::QueryDefinition;
 
-// S-134, S-135, S-140, S-141, S-146, S-149, S-151, P-125, P-126, V-21…V-23, V-26
+// S-134, S-135, S-140, S-141, S-146, S-149, S-151, P-125, P-126, P-139, V-21…V-23, V-26
 #[test]
 fn pushes() {
     play(
@@ -108,7 +108,7 @@ fn windows_and_dots() {
     );
 }
 
-// S-138, S-127, S-152, P-137, P-138, P-142, P-144
+// S-138, S-127, S-152, P-135, P-136, P-137, P-138, P-142, P-144
 #[test]
 fn refusals() {
     play(

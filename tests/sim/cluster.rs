@@ -248,7 +248,8 @@ impl Cluster {
         self.deliver_mail_and(from, to, false);
     }
 
-    fn deliver_mail_and(&mut self, from: usize, to: usize, more: bool) {
+    /// The same; whether another input of the receiver follows at once.
+    pub(crate) fn deliver_mail_and(&mut self, from: usize, to: usize, more: bool) {
         let mail = self.mail[from][to].pop_front().expect("mail is under way");
         let from = CoreId(u16::try_from(from).expect("few cores"));
         self.drive(to, Input::Posted { from, mail, more }, None);
