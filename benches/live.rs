@@ -76,7 +76,7 @@ impl Shop {
         self.changes += 1;
         let n = ORDERS - 1 - self.changes * 7_919 % count;
         let key = Key::from_slice(format!("\"o{n}\"").as_bytes());
-        let status = if self.changes / count % 2 == 0 { "paid" } else { "open" };
+        let status = if (self.changes / count).is_multiple_of(2) { "paid" } else { "open" };
         let data = object(&format!(r#"{{"status":"{status}","total":{}}}"#, self.changes % 1_000));
         let old = self.bucket.get(&key).expect("there");
         let record = store::update(self.bucket.definition(), old, &data, NOW.unix_ms).expect("valid");
