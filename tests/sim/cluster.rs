@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub(crate) const START_UNIX_MS: u64 = 1_706_745_600_000;
 
 /// How events are picked.
+#[derive(PartialEq)]
 pub(crate) enum Schedule {
     /// Everything at once, in order of arrival: for tests of behaviour.
     Prompt,
@@ -236,11 +237,8 @@ impl Cluster {
 
     /// Between which cores mail is under way, as (sender, receiver).
     pub(crate) fn mail_under_way(&self) -> impl Iterator<Item = (usize, usize)> {
-        let links =
-            self.mail.iter().enumerate().flat_map(|(from, to_each)| {
-                to_each.iter().enumerate().map(move |(to, mail)| ((from, to), mail))
-            });
-        links.filter(|(_, mail)| !mail.is_empty()).map(|(link, _)| link)
+        let links = (0..self.mail.len()).flat_map(|from| (0..self.mail.len()).map(move |to| (from, to)));
+        links.filter(|(from, to)| !self.mail[*from][*to].is_empty())
     }
 
     /// Delivers the oldest mail from one core to another.
@@ -248,7 +246,7 @@ impl Cluster {
         self.deliver_mail_and(from, to, false);
     }
 
-    /// The same; whether another input of the receiver follows at once.
+    /// The same, and another input may follow.
     pub(crate) fn deliver_mail_and(&mut self, from: usize, to: usize, more: bool) {
         let mail = self.mail[from][to].pop_front().expect("mail is under way");
         let from = CoreId(u16::try_from(from).expect("few cores"));
@@ -261,7 +259,7 @@ impl Cluster {
             let mut events = Vec::new();
             self.possible_on_links(&mut events);
             let Some(event) = events.pop() else { return };
-            self.happen(event);
+            self.happen(event, false);
         }
     }
 
@@ -301,22 +299,18 @@ impl Cluster {
             return false;
         }
         self.steps += 1;
-        let pick = match self.schedule {
-            Schedule::Prompt => 0,
-            Schedule::Hostile | Schedule::Late => self.random.below(events.len()),
-        };
-        self.happen(events.swap_remove(pick));
+        let is_prompt = self.schedule == Schedule::Prompt;
+        let pick = if is_prompt { 0 } else { self.random.below(events.len()) };
+        self.happen(events.swap_remove(pick), !is_prompt);
         true
     }
 
-    fn happen(&mut self, event: Event) {
+    fn happen(&mut self, event: Event, may_wait: bool) {
         match event {
             Event::Bytes(link) => self.deliver(link),
             Event::Mail(from, to) => {
-                // Whatever the next input is, it ends the waiting.
-                let under_way: usize = self.mail.iter().map(|to_each| to_each[to].len()).sum();
-                let is_prompt = matches!(self.schedule, Schedule::Prompt);
-                let more = under_way > 1 && !is_prompt && self.random.below(2) == 0;
+                let others = self.mail_under_way().filter(|link| link.1 == to).count() > 1;
+                let more = may_wait && others && self.random.below(2) == 0;
                 self.deliver_mail_and(from, to, more);
             }
             Event::Drain(link) => self.drain(link),
