@@ -4,21 +4,12 @@
 //! stand here.
 
 use super::{Posts, Shard};
-<<<<<<< HEAD
-use crate::base::bytes::Body;
-use crate::base::ids::{BucketId, CoreId, LiveId};
+use crate::base::ids::{BucketId, CoreId};
 use crate::base::limits::{FREED_RECORDS_MAX, FREED_RECORDS_PER_WRITE};
 use crate::message::{Mail, PushSet};
 use crate::reactive::Update;
 use crate::store::{Change, View, Writes};
-use smallvec::SmallVec;
-use std::collections::BTreeMap;
-=======
-use crate::base::ids::{BucketId, CoreId};
-use crate::message::{Mail, PushSet};
-use crate::store::{View, Writes};
 use smallvec::{SmallVec, smallvec};
->>>>>>> 82b2446 (Requests that arrive together from another core are told of once; live queries in the simulator with stalls and buckets that come and go)
 
 /// What is to be told, one set per core. Cores are few, so that a search beats a tree.
 type Told = SmallVec<[(CoreId, PushSet); 1]>;
