@@ -74,7 +74,11 @@ impl Pair {
         let mut sent = 0;
         let mut mail: Vec<_> = self.drain(0, &mut sent);
         while let Some((from, to, letter)) = mail.pop() {
-            self.nodes[usize::from(to.0)].handle(Input::Posted(from, letter), NOW, &mut self.out);
+            self.nodes[usize::from(to.0)].handle(
+                Input::Posted { from, mail: letter, more: false },
+                NOW,
+                &mut self.out,
+            );
             mail.extend(self.drain(to.0, &mut sent));
         }
         self.nodes[0].handle(Input::Sent(self.conn, sent), NOW, &mut self.out);

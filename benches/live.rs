@@ -11,7 +11,7 @@ use noex_server::base::time::Now;
 use noex_server::node::{self, Input, Node, Outbox, Output, Settings, Shared};
 use noex_server::query::{Bound, Plan};
 use noex_server::reactive::LiveQueries;
-use noex_server::store::{self, Bucket, Change, Definition, Key, Stamp, View, Write};
+use noex_server::store::{self, Bucket, Change, Definition, Key, Scratch, Stamp, View, Write};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -32,6 +32,7 @@ struct Shop {
     bucket: Bucket,
     live: LiveQueries,
     random: Random,
+    scratch: Scratch,
     changes: u64,
 }
 
@@ -49,6 +50,7 @@ impl Shop {
             bucket: Bucket::new(definition, 7),
             live: LiveQueries::new(8),
             random: Random::from_seed([1; 32]),
+            scratch: Scratch::default(),
             changes: 0,
         };
         for n in 0..ORDERS {
@@ -56,7 +58,8 @@ impl Shop {
                 r#"{{"id":"o{n}","userId":"u{}","status":"open","total":{n},"note":"as discussed"}}"#,
                 n % USERS
             ));
-            let mut stamp = Stamp { unix_ms: NOW.unix_ms, random: &mut shop.random, autoincrement: 0 };
+            let (random, scratch) = (&mut shop.random, &shop.scratch);
+            let mut stamp = Stamp { unix_ms: NOW.unix_ms, random, autoincrement: 0, scratch };
             let record = store::insert(shop.bucket.definition(), &data, &mut stamp).expect("valid");
             shop.bucket.apply(Write::Insert(record));
         }
@@ -79,8 +82,9 @@ impl Shop {
         let status = if (self.changes / count).is_multiple_of(2) { "paid" } else { "open" };
         let data = object(&format!(r#"{{"status":"{status}","total":{}}}"#, self.changes % 1_000));
         let old = self.bucket.get(&key).expect("there");
-        let record = store::update(self.bucket.definition(), old, &data, NOW.unix_ms).expect("valid");
-        self.bucket.apply(Write::Update(record))
+        let record =
+            store::update(self.bucket.definition(), old, &data, NOW.unix_ms, &self.scratch).expect("valid");
+        self.bucket.apply_watched(Write::Update(record))
     }
 
     /// The time that `iterations` changes cost the live queries.
