@@ -1,16 +1,17 @@
 //! What happens to records, as programs that embed the server are told (02 §10.4).
 
-use crate::{Cluster, play_with, prompt, setups};
+use crate::cluster::Schedule;
+use crate::{CORES, Client, Cluster, assert_nothing_left, play_with, prompt, setups};
 use noex_server::base::ids::ListenerId;
 use noex_server::base::limits::EVENTS_WAITING_MAX;
-use noex_server::node::{Call, EventKind, Settings};
+use noex_server::node::{Call, Event as StoreEvent, EventKind, Settings};
 
 /// What a listener has been told since the last time, as topic and key.
 fn told(cluster: &mut Cluster, listener: u64) -> Vec<String> {
     let (of_it, others) =
         std::mem::take(&mut cluster.events).into_iter().partition(|(to, _)| *to == ListenerId(listener));
     cluster.events = others;
-    let of_it: Vec<(_, noex_server::node::Event)> = of_it;
+    let of_it: Vec<(_, StoreEvent)> = of_it;
     of_it.into_iter().map(|(_, event)| format!("{} {}", event.topic(), event.key())).collect()
 }
 
@@ -199,4 +200,79 @@ fn more_than_there_is_room_for() {
     assert!(cluster.replies.iter().all(Result::is_ok));
     assert_eq!((cluster.events.len(), cluster.missed), (EVENTS_WAITING_MAX, surplus as u64));
     assert!(cluster.events.iter().all(|(_, event)| event.kind() == EventKind::Deleted));
+}
+
+/// Something that changes data, at random.
+fn act(cluster: &mut Cluster, client: &Client) {
+    let mut key = || cluster.random.below(6);
+    let (a, b, n, m) = (key(), key(), key(), key());
+    let bucket = ["k", "n"][n % 2];
+    let shown = |bucket: &str, key: usize| if bucket == "k" { format!("\"{key}\"") } else { key.to_string() };
+    let data = |bucket: &str, key: usize| format!(r#"{{"{bucket}":{}}}"#, shown(bucket, key));
+    let key = shown(bucket, a);
+    let request = match m {
+        0 => format!(r#"insert","bucket":"{bucket}","data":{}"#, data(bucket, a)),
+        1 => format!(r#"update","bucket":"{bucket}","key":{key},"data":{{"x":{b}}}"#),
+        2 => format!(r#"delete","bucket":"{bucket}","key":{key}"#),
+        3 if b == 0 => format!(r#"clear","bucket":"{bucket}""#),
+        4 => format!(
+            r#"transaction","operations":[{{"op":"delete","bucket":"{bucket}","key":{key}}},{{"op":"insert","bucket":"{bucket}","data":{}}}]"#,
+            data(bucket, a)
+        ),
+        _ => format!(
+            r#"transaction","operations":[{{"op":"insert","bucket":"k","data":{}}},{{"op":"insert","bucket":"n","data":{}}},{{"op":"update","bucket":"k","key":"{a}","data":{{"x":{b}}}}}]"#,
+            data("k", a),
+            data("n", b)
+        ),
+    };
+    client.send(cluster, &format!(r#"{{"id":1,"type":"store.{request}}}"#));
+}
+
+/// What somebody knows of a bucket who has only heard of its events: records in order.
+fn replayed(events: &[(ListenerId, StoreEvent)], bucket: &str) -> Vec<String> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    for (_, event) in events.iter().filter(|(_, event)| event.bucket() == bucket) {
+        let at = known.iter().position(|(key, _)| key == event.key());
+        match (event.kind(), at) {
+            (EventKind::Inserted, None) => known.push((event.key().to_owned(), event.record().to_owned())),
+            (EventKind::Updated, Some(at)) => {
+                assert_eq!(event.old_record(), Some(known[at].1.as_str()));
+                known[at].1 = event.record().to_owned();
+            }
+            (EventKind::Deleted, Some(at)) => assert_eq!(known.remove(at).1, event.record()),
+            (kind, at) => panic!("{kind:?} of {}, known at {at:?}", event.key()),
+        }
+    }
+    known.into_iter().map(|(_, record)| record).collect()
+}
+
+// S-204, S-205, S-183, S-96: however bytes and mail are delayed, the events of a bucket in their order
+// lead to what is in it, record by record, version by version, in bucket order
+#[test]
+fn events_tell_everything() {
+    for cores in CORES {
+        for seed in 1..=15 {
+            println!("seed {seed}, {cores} cores");
+            let mut cluster = Cluster::new(&setups::open(cores), cores, Schedule::Hostile, seed);
+            cluster.listen(1, Some("bucket.*"));
+            let clients = [0, 1, 2].map(|at| Client::welcomed(&mut cluster, at % usize::from(cores)));
+            for _ in 0..150 {
+                let at = cluster.random.below(clients.len());
+                act(&mut cluster, &clients[at]);
+                (0..5).for_each(|_| drop(cluster.step()));
+            }
+            cluster.settle();
+            assert!(cluster.events.len() > 50, "something has happened");
+            for bucket in ["k", "n"] {
+                cluster.call(0, Some(&format!(r#"{{"id":1,"type":"store.all","bucket":"{bucket}"}}"#)));
+                cluster.settle();
+                let all = cluster.replies.pop().expect("an answer").expect("S-97");
+                let expected = format!("[{}]", replayed(&cluster.events, bucket).join(","));
+                assert_eq!(String::from_utf8(all).expect("JSON"), expected);
+            }
+            clients.iter().for_each(|client| cluster.end(client.link));
+            cluster.settle();
+            assert_nothing_left(&cluster);
+        }
+    }
 }
