@@ -62,6 +62,10 @@ pub const FREED_RECORDS_MAX: usize = 2_048;
 /// buckets faster than those turns come do not fill the memory.
 pub const FREED_RECORDS_PER_WRITE: usize = 2;
 
+/// Listeners of the embedding program at a time. Each is asked about every change of a bucket that
+/// its pattern matches.
+pub const EVENT_LISTENERS_MAX: usize = 1_024;
+
 /// Store events of one listener of the embedding program that wait to be taken; one more per core
 /// may come on top. Further ones are dropped and counted (S-205): a listener that is slow costs
 /// memory up to here, and never time. A quarter of a second of a core's writes.

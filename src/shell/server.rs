@@ -9,6 +9,7 @@ use super::watch::{Events, Results};
 use super::{listener, runtime, sys};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{CoreId, ListenerId};
+use crate::base::limits::EVENT_LISTENERS_MAX;
 use crate::node::{EventPattern, Node, QueryDefinition, Settings, Shared};
 use crossbeam_channel::{Receiver, RecvError, Sender, bounded, unbounded};
 use std::io;
@@ -37,8 +38,8 @@ pub struct Server {
     address: SocketAddr,
     cores: Vec<Address>,
     stopped: Receiver<CoreId>,
-    /// Numbers those who listen to events.
-    listeners: AtomicU64,
+    /// Numbers those who listen to events; one handle for each, and this one.
+    listeners: Arc<AtomicU64>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -65,7 +66,7 @@ impl Server {
             stopped: stopped_sender,
         };
         let threads = Vec::with_capacity(listeners.len());
-        let mut server = Self { address, cores, stopped, listeners: AtomicU64::new(0), threads };
+        let mut server = Self { address, cores, stopped, listeners: Arc::default(), threads };
         let places = listeners.into_iter().zip(mailboxes);
         let mut outcome = server.spawn(&blueprint, options.pin_cores, places);
         drop(blueprint);
@@ -140,8 +141,12 @@ impl Server {
     /// `bucket.*.deleted`, `*`.
     ///
     /// # Errors
-    /// If the server has stopped.
+    /// `RATE_LIMITED` if [`EVENT_LISTENERS_MAX`] listen already; or if the server has stopped.
     pub fn events(&self, pattern: &str) -> Result<Events, Fault> {
+        if Arc::strong_count(&self.listeners) > EVENT_LISTENERS_MAX {
+            let message = format!("Listener limit reached (max {EVENT_LISTENERS_MAX})");
+            return Err(Fault::new(Code::RateLimited, message));
+        }
         let (queue, events) = unbounded(); // bounded where events are put in
         let missed = Arc::new(AtomicU64::new(0));
         let id = ListenerId(self.listeners.fetch_add(1, Ordering::Relaxed));
@@ -152,7 +157,7 @@ impl Server {
             core.send(Parcel::Ask(Ask::Listen(listener.clone(), heard.clone())));
         }
         drop((heard, listener));
-        let events = Events::new(id, self.cores.clone(), events, missed);
+        let events = Events::new(id, self.cores.clone(), events, missed, Arc::clone(&self.listeners));
         for _ in &self.cores {
             hears.recv().map_err(over)?;
         }

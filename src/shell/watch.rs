@@ -64,6 +64,8 @@ pub struct Events {
     cores: Vec<Address>,
     events: Receiver<Event>,
     missed: Arc<AtomicU64>,
+    /// Its count is that of all listeners.
+    _place: Arc<AtomicU64>,
 }
 
 impl Events {
@@ -72,8 +74,9 @@ impl Events {
         cores: Vec<Address>,
         events: Receiver<Event>,
         missed: Arc<AtomicU64>,
+        place: Arc<AtomicU64>,
     ) -> Self {
-        Self { listener, cores, events, missed }
+        Self { listener, cores, events, missed, _place: place }
     }
 
     /// The next event if there is one now.

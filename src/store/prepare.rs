@@ -49,6 +49,13 @@ pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> 
             draft.generate(number, generated, stamp);
         }
     }
+    for (number, function) in definition.default_functions() {
+        if draft.value(*number).is_none()
+            && let Some(value) = function.call()?
+        {
+            draft.add_made(*number, &value);
+        }
+    }
     for (number, field) in definition.fields().iter().enumerate() {
         if let Some(default) = field.default.as_ref().filter(|_| draft.value(number).is_none()) {
             draft.add(&field.quoted, Raw::trusted(default));
@@ -202,6 +209,12 @@ impl<'a> Draft<'a> {
         if let Some(number) = self.definition.field_number(name) {
             self.fields[number] = Some(span);
         }
+    }
+
+    /// The same for a field, by its number, and a value that was made for it.
+    fn add_made(&mut self, number: usize, value: &[u8]) {
+        let name = &self.definition.fields()[number].quoted;
+        self.fields[number] = Some(self.write(name, |text| text.extend_from_slice(value)));
     }
 
     /// The value of a field so far.

@@ -167,3 +167,55 @@ fn when_records_expire() {
         "#,
     );
 }
+
+// S-38, S-223: a default may be a function of the embedding program; it is asked once per insert that
+// needs it, its value is checked, and if it fails, the insert does
+#[test]
+fn defaults_that_are_made() {
+    use crate::play_with;
+    use noex_server::base::json::Raw;
+    use noex_server::node::BucketDefinition;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    const CONFIG: &str = r#"{"key":"k","schema":{"k":{"type":"number"},"count":{"type":"number","max":3},"maybe":{"type":"object","default":5}}}"#;
+    let settings = |cores| {
+        let calls = AtomicU64::new(0);
+        let parsed = || BucketDefinition::parse("computed", Raw::trusted(CONFIG.as_bytes())).expect("S-24");
+        let error = parsed().with_default("k", || None).expect_err("the key");
+        assert_eq!(error.message, "Field \"k\" of bucket \"computed\" cannot have a default");
+        let definition =
+            parsed().with_default("count", move || match calls.fetch_add(1, Ordering::Relaxed) {
+                1 => None,
+                3 => panic!("a default that fails"),
+                4 => Some("{".into()),
+                call => Some(format!(" {call}.0 ")),
+            });
+        let definition = definition.and_then(|it| it.with_default("maybe", || Some(r#"{"a":[]}"#.into())));
+        let mut settings = settings(cores);
+        settings.buckets.push(definition.expect("S-38"));
+        settings
+    };
+    let failed = r#"{"id":1,"type":"error","code":"INTERNAL_ERROR","message":"Internal server error"}"#;
+    let script = format!(
+        r#"
+        c → {{"id":1,"type":"store.insert","bucket":"computed","data":{{"k":1}}}}
+        c ← {{"id":1,"type":"result","data":{{"k":1,"count":0,"maybe":{{"a":[]}},"_version":1,"_createdAt":1706745600000,"_updatedAt":1706745600000}}}}
+        c → {{"id":1,"type":"store.insert","bucket":"computed","data":{{"k":2,"maybe":null}}}}
+        c ← {{"id":1,"type":"result","data":{{"k":2,"maybe":null,"_version":1,"_createdAt":1706745600000,"_updatedAt":1706745600000}}}}
+        c → {{"id":1,"type":"store.insert","bucket":"computed","data":{{"k":3,"count":1}}}}
+        c ← {{"id":1,"type":"result","data":{{"count":1,"…":0}}}}
+        c → {{"id":1,"type":"store.updateBucket","name":"computed","updates":{{"addFields":{{"more":{{"type":"string"}}}}}}}}
+        c ← {{"id":1,"type":"result","…":0}}
+        c → {{"id":1,"type":"store.transaction","operations":[{{"op":"insert","bucket":"computed","data":{{"k":4}}}}]}}
+        c ← {{"id":1,"type":"result","data":{{"results":[{{"index":0,"data":{{"count":2,"…":0}}}}]}}}}
+        c → {{"id":1,"type":"store.insert","bucket":"computed","data":{{"k":5}}}}
+        c ← {failed}
+        c → {{"id":1,"type":"store.insert","bucket":"computed","data":{{"k":5}}}}
+        c ← {failed}
+        c → {{"id":1,"type":"store.insert","bucket":"computed","data":{{"k":5}}}}
+        c ← {{"id":1,"type":"error","code":"VALIDATION_ERROR","message":"Validation failed for bucket \"computed\": count: Maximum value is 3","…":0}}
+        c → {{"id":1,"type":"store.getBucketSchema","name":"computed"}}
+        c ← {{"id":1,"type":"result","data":{{"name":"computed","config":{{"schema":{{"k":{{"type":"number"}},"count":{{"type":"number","max":3}},"maybe":{{"type":"object","default":5}},"more":"<any>"}},"…":0}}}}}}
+        "#
+    );
+    play_with(settings, &["c"], |stage| stage.play(&script));
+}

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::{DEADLINE, Running, shop};
 use noex_server::base::fault::Code;
-use noex_server::base::limits::EVENTS_WAITING_MAX;
+use noex_server::base::limits::{EVENT_LISTENERS_MAX, EVENTS_WAITING_MAX};
 use noex_server::node::{EventKind, QueryDefinition, Settings};
 use serde_json::json;
 use std::thread;
@@ -91,6 +91,18 @@ fn events_are_not_waited_for() {
     assert_eq!(server.request(&insert(1_000_000)).map(drop), Ok(()));
     let taken = std::iter::from_fn(|| slow.try_next()).last().expect("events");
     assert_eq!(taken.key(), "1000000");
+}
+
+#[test]
+fn there_may_be_so_many_listeners() {
+    let running = Running::start(&settings(2), 2);
+    let server = running.server();
+    let mut all: Vec<_> =
+        (0..EVENT_LISTENERS_MAX).map(|_| server.events("bucket.x.updated").expect("room")).collect();
+    let full = server.events("*").expect_err("no room");
+    assert_eq!((full.code, full.message.as_str()), (Code::RateLimited, "Listener limit reached (max 1024)"));
+    all.pop();
+    assert_eq!(server.events("*").map(drop), Ok(()));
 }
 
 #[test]

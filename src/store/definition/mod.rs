@@ -1,10 +1,12 @@
 //! What a bucket is: its key, its schema, its indexes and its bounds (02 §2.1).
 
+mod default;
 mod field;
 mod rules;
 mod schema;
 mod update;
 
+pub(super) use default::DefaultFunction;
 pub use field::{Field, FieldType, Generated};
 pub(super) use rules::Rules;
 pub(super) use schema::Schema;
@@ -16,6 +18,7 @@ use crate::base::json::{Kind, Number, Raw};
 use crate::base::limits::DEFINITION_BYTES_MAX;
 use rules::Level;
 use schema::unquoted;
+use std::panic::RefUnwindSafe;
 
 /// A bucket definition that has been checked (S-21, S-22, S-24).
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Definition {
     key_field: usize,
     indexes: Box<[usize]>,
     autoincrement: Box<[usize]>,
+    /// By field.
+    default_functions: Vec<(usize, DefaultFunction)>,
     ttl_ms: Option<f64>,
     max_size: Option<u64>,
     is_ordered: bool,
@@ -53,6 +58,7 @@ impl Definition {
             text: json.as_bytes().into(),
             key_field,
             indexes,
+            default_functions: Vec::new(),
             autoincrement: (0..schema.fields().len()).filter(is_counted).collect(),
             ttl_ms,
             max_size,
@@ -60,6 +66,39 @@ impl Definition {
             is_persistent: json.get(b"\"persistent\"").is_none_or(|value| value.as_bytes() != b"false"),
             schema,
         })
+    }
+
+    /// The same with a function of the embedding program as the default of a field, in the place of
+    /// one in the definition: called once for each insert that leaves the field missing. It returns
+    /// JSON, which is checked like any other value, or nothing, and the field stays missing (S-38). It
+    /// runs where the bucket lives, so it must be quick; its panic fails the insert.
+    ///
+    /// # Errors
+    /// `VALIDATION_ERROR` if there is no such field, or if it is the key: others have to know a key
+    /// before it is made (`generated` makes keys).
+    pub fn with_default(
+        mut self,
+        field: &str,
+        function: impl Fn() -> Option<String> + Send + Sync + RefUnwindSafe + 'static,
+    ) -> Result<Self, Fault> {
+        let number = self.fields().iter().position(|known| *known.name == *field);
+        match number.filter(|number| *number != self.key_field) {
+            Some(number) => {
+                self.default_functions.push((number, DefaultFunction::new(function)));
+                Ok(self)
+            }
+            None => {
+                let name = &self.name;
+                Err(Fault::validation(format!(
+                    "Field \"{field}\" of bucket \"{name}\" cannot have a default"
+                )))
+            }
+        }
+    }
+
+    /// The defaults that are functions, by field.
+    pub(super) fn default_functions(&self) -> &[(usize, DefaultFunction)] {
+        &self.default_functions
     }
 
     /// The bucket's name.

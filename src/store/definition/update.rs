@@ -36,7 +36,8 @@ impl Definition {
         if let Some(ttl) = updates.ttl.filter(|ttl| ttl.kind() != Kind::Null) {
             ttl::parse(ttl, &self.name)?;
         }
-        Self::parse(&self.name, Raw::trusted(&self.merged(&updates)))
+        let default_functions = self.default_functions.clone();
+        Ok(Self { default_functions, ..Self::parse(&self.name, Raw::trusted(&self.merged(&updates)))? })
     }
 
     /// S-223: the definition as supplied, with the updates in it.
