@@ -1,6 +1,7 @@
 //! Why a call of the program has come to nothing.
 
-use crate::base::fault::Fault;
+use crate::base::fault::{Code, Fault};
+use serde_json::Value;
 use std::fmt;
 
 /// The two ways in which a typed call can fail.
@@ -13,6 +14,25 @@ pub enum Error {
     /// asked for; `serde_json` reads no more than 128 levels. In the second case the operation has been
     /// done.
     Shape(serde_json::Error),
+}
+
+impl Error {
+    /// The code of the operation's failure.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Self::Fault(fault) => Some(fault.code),
+            Self::Shape(_) => None,
+        }
+    }
+
+    /// What the operation's failure tells beside its text (02 §14), if anything: for a duplicate
+    /// `bucket`, `field` and `value`, for a schema the list of issues.
+    pub fn details(&self) -> Option<Value> {
+        match self {
+            Self::Fault(fault) => serde_json::from_slice(fault.details.as_deref()?).ok(),
+            Self::Shape(_) => None,
+        }
+    }
 }
 
 impl fmt::Display for Error {

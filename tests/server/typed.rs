@@ -19,10 +19,7 @@ fn item(id: &str, n: f64) -> Item {
 }
 
 fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
-    match outcome {
-        Err(Error::Fault(fault)) => fault.code,
-        other => panic!("no fault: {other:?}"),
-    }
+    outcome.expect_err("a failure").code().expect("of the operation")
 }
 
 fn with_items(act: impl FnOnce(Store<'_>)) {
@@ -84,6 +81,11 @@ fn administration_and_queries() {
         assert_eq!((store.has_bucket("items").unwrap(), store.has_bucket("other").unwrap()), (true, false));
         store.update_bucket("items", &json!({"addFields": {"more": {"type": "string"}}})).unwrap();
         assert_eq!(code(store.drop_bucket("other")), Code::BucketNotDefined);
+        let items = store.bucket::<Item>("items");
+        let issues = items.insert(&json!({"id": "x", "n": -1})).expect_err("S-51").details();
+        assert_eq!(issues, Some(json!([{"field": "n", "message": "Minimum value is 0", "code": "min"}])));
+        let unknown = items.update("x", &json!({})).expect_err("S-92").details();
+        assert_eq!(unknown, Some(json!({"bucket": "items", "key": "x"})));
         let by_n = json!({"bucket": "items", "filter": {"n": "{{ params.n }}"}});
         store.define_declarative("by-n", &by_n).unwrap();
         store.bucket::<Item>("items").insert(&item("a", 5.0)).unwrap();
