@@ -78,3 +78,23 @@ fn events() {
         "#,
     );
 }
+
+// S-210: what happens to records is no event of the rule engine
+#[test]
+fn changes_of_records_are_no_events() {
+    play(
+        setups::open,
+        &["a"],
+        r#"
+        a → {"id":1,"type":"rules.subscribe","pattern":"*"}
+        a ← {"id":1,"type":"result","…":0}
+        a → {"id":2,"type":"store.insert","bucket":"k","data":{"k":"x"}}
+        a ← {"id":2,"type":"result","…":0}
+        a → {"id":3,"type":"store.clear","bucket":"k"}
+        a ← {"id":3,"type":"result","…":0}
+        a → {"id":4,"type":"rules.emit","topic":"bucket.k.inserted","data":{}}
+        a ← {"type":"push","channel":"event","data":{"topic":"bucket.k.inserted","…":0},"…":0}
+        a ← {"id":4,"type":"result","…":0}
+        "#,
+    );
+}
