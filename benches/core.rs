@@ -146,13 +146,17 @@ fn insert(c: &mut Criterion) {
         c.bench_function(&format!("core: insert into {records}"), |bench| {
             let bytes = frame(insert);
             let mut pair = Pair::new();
-            (0..size(records)).for_each(|_| drop(pair.handle(bytes.clone())));
+            for _ in 0..size(records) {
+                pair.handle(bytes.clone());
+            }
             bench.iter_custom(|iterations| {
                 let count = iterations.div_ceil(BATCH);
                 let batch = |pair: &mut Pair| {
                     if records < 1_000_000 {
                         *pair = Pair::new();
-                        (0..size(records)).for_each(|_| drop(pair.handle(bytes.clone())));
+                        for _ in 0..size(records) {
+                            pair.handle(bytes.clone());
+                        }
                     }
                     let start = Instant::now();
                     (0..BATCH).for_each(|_| assert_ne!(pair.handle(bytes.clone()), 0));
