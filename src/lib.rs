@@ -47,7 +47,8 @@
 //! result to each ([`session::Hub`]). The answer to a mutation precedes the pushes that it causes.
 //!
 //! **A transaction** over several cores is prepared on them in ascending order and decided by the
-//! connection's core ([`txn`]); on one core it is one message.
+//! connection's core ([`txn`]); on one core it is one message. Consecutive ones of a connection over
+//! the same cores follow each other from core to core.
 //!
 //! # Representation
 //!
