@@ -385,6 +385,8 @@ async fn keep_time(core: Rc<CoreLoop>) {
             (Some(0), _) => {
                 core.wake_at.set(None);
                 core.drive(Input::Tick);
+                // What it does may take longer than until the next one is due.
+                core.yield_to_ring().await;
             }
             (_, true) => {
                 monoio::time::sleep(Duration::from_millis(RETRY_MS)).await;
