@@ -84,6 +84,8 @@ impl Chunk {
 pub struct Outbox {
     outputs: Vec<Output>,
     spare: Vec<Vec<u8>>,
+    /// What they hold.
+    spare_bytes: usize,
 }
 
 impl Outbox {
@@ -99,12 +101,15 @@ impl Outbox {
 
     /// Gives a sent buffer back for reuse.
     pub fn recycle(&mut self, mut buffer: Vec<u8>) {
-        /// Buffers kept for reuse; a core rarely has more connections writing at once.
-        const SPARE_BUFFERS_MAX: usize = 256;
-        /// Larger buffers are freed, so that one large answer does not stay for ever.
-        const SPARE_BYTES_MAX: usize = 16 * 1024;
-        if buffer.capacity() <= SPARE_BYTES_MAX && self.spare.len() < SPARE_BUFFERS_MAX {
+        /// Bytes of all buffers kept for reuse by a core.
+        const SPARE_BYTES_MAX: usize = 4 * 1024 * 1024;
+        /// Bytes of one of them: a read full of requests is answered within it. A larger one is
+        /// freed, so that one large answer does not stay for ever.
+        const BUFFER_BYTES_MAX: usize = 64 * 1024;
+        let bytes = buffer.capacity();
+        if bytes <= BUFFER_BYTES_MAX && self.spare_bytes + bytes <= SPARE_BYTES_MAX {
             buffer.clear();
+            self.spare_bytes += bytes;
             self.spare.push(buffer);
         }
     }
@@ -124,7 +129,9 @@ impl Outbox {
 
     /// An empty buffer.
     pub(super) fn buffer(&mut self) -> Vec<u8> {
-        self.spare.pop().unwrap_or_default()
+        let buffer = self.spare.pop().unwrap_or_default();
+        self.spare_bytes -= buffer.capacity();
+        buffer
     }
 
     /// The buffer that the next frame for a connection is appended to: consecutive frames

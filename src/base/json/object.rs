@@ -72,7 +72,7 @@ impl Object {
     /// Copies an object from the tape; `None` if the value is none.
     pub fn from_value(value: Value<'_, '_>) -> Option<Self> {
         /// Of a typical object.
-        const TEXT_BYTES: usize = 128;
+        const TEXT_BYTES: usize = 192;
         let members = value.as_object()?;
         let mut bytes = Vec::with_capacity(TEXT_BYTES + members.len() * MEMBER_BYTES);
         let mut spans: SmallVec<[[Span; 2]; 16]> = SmallVec::new();
