@@ -185,20 +185,26 @@ impl Crowd {
     }
 
     /// A text frame, masked with zero: the mask costs the same whatever it is.
-    fn text(&mut self, conn: ConnId, text: &str) {
-        let mut frame = vec![0x81, 0xfe];
-        frame.extend_from_slice(&u16::try_from(text.len()).expect("short").to_be_bytes());
+    fn text(&mut self, conn: ConnId, text: &str) -> u64 {
+        let mut frame = vec![0x81];
+        match u8::try_from(text.len()) {
+            Ok(len) if len < 126 => frame.push(0x80 | len),
+            _ => {
+                frame.push(0x80 | 126);
+                frame.extend_from_slice(&u16::try_from(text.len()).expect("short").to_be_bytes());
+            }
+        }
         frame.extend_from_slice(&[0; 4]);
         frame.extend_from_slice(text.as_bytes());
-        self.bytes(conn, &mut frame);
+        self.bytes(conn, &mut frame)
     }
 
-    fn write(&mut self, text: &str) {
-        self.text(self.writer, text);
+    fn write(&mut self, text: &str) -> u64 {
+        self.text(self.writer, text)
     }
 
-    /// Handles bytes, and takes all that is to be sent as if the system had taken it.
-    fn bytes(&mut self, conn: ConnId, bytes: &mut [u8]) -> usize {
+    /// Handles bytes, and takes all that is to be sent as if the system had taken it. How many pieces.
+    fn bytes(&mut self, conn: ConnId, bytes: &mut [u8]) -> u64 {
         self.node.handle(Input::Bytes(conn, bytes), NOW, &mut self.out);
         let mut sent = Vec::new();
         for output in self.out.drain() {
@@ -206,7 +212,7 @@ impl Crowd {
                 sent.push((conn, chunk.len()));
             }
         }
-        let count = sent.len();
+        let count = sent.len() as u64;
         for (conn, len) in sent {
             self.node.handle(Input::Sent(conn, len), NOW, &mut self.out);
         }
@@ -225,9 +231,10 @@ fn fan_out(c: &mut Criterion) {
                 let start = Instant::now();
                 for _ in 0..rounds {
                     total += 1;
-                    crowd.write(&format!(
+                    let sent = crowd.write(&format!(
                         r#"{{"id":1,"type":"store.update","bucket":"orders","key":"o0","data":{{"total":{total}}}}}"#
                     ));
+                    assert_eq!(sent, 1 + subscribers, "an answer, and a push to each");
                 }
                 start.elapsed().mul_f64(iterations as f64 / (rounds * subscribers) as f64)
             });
