@@ -101,17 +101,26 @@ impl Outbox {
 
     /// Gives a sent buffer back for reuse.
     pub fn recycle(&mut self, mut buffer: Vec<u8>) {
-        /// Bytes of all buffers kept for reuse by a core.
+        /// Buffers kept for reuse; a core rarely has more connections writing at once.
+        const SPARE_BUFFERS_MAX: usize = 256;
+        /// Bytes of all of them.
         const SPARE_BYTES_MAX: usize = 4 * 1024 * 1024;
         /// Bytes of one of them: a read full of requests is answered within it. A larger one is
         /// freed, so that one large answer does not stay for ever.
         const BUFFER_BYTES_MAX: usize = 64 * 1024;
         let bytes = buffer.capacity();
-        if bytes <= BUFFER_BYTES_MAX && self.spare_bytes + bytes <= SPARE_BYTES_MAX {
+        let has_room = self.spare.len() < SPARE_BUFFERS_MAX && self.spare_bytes + bytes <= SPARE_BYTES_MAX;
+        if bytes <= BUFFER_BYTES_MAX && has_room {
             buffer.clear();
             self.spare_bytes += bytes;
             self.spare.push(buffer);
         }
+    }
+
+    /// Frees what is kept for reuse, between two inputs.
+    pub fn shrink(&mut self) {
+        debug_assert!(self.is_empty(), "drained after every input");
+        *self = Self::default();
     }
 
     /// Bytes to be sent to clients.

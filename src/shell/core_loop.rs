@@ -282,6 +282,7 @@ impl CoreLoop {
         let used = conns.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         conns.truncate(used);
         conns.shrink_to_fit();
+        self.outbox.borrow_mut().shrink();
         sys::trim_memory();
     }
 
