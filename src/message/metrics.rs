@@ -26,7 +26,7 @@ pub struct Load {
 
 /// What a core has counted since its start. Plain numbers: each core counts for itself, and only
 /// who asks adds up.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Traffic {
     /// Connections accepted, whatever became of them.
     pub accepted: u64,
@@ -62,30 +62,6 @@ pub struct Traffic {
     pub heartbeat_timeouts: u64,
     /// Connections closed because the queues of all clients had grown too long.
     pub slow_consumers: u64,
-}
-
-impl Default for Traffic {
-    fn default() -> Self {
-        Self {
-            accepted: 0,
-            admitted: 0,
-            refused: [0; Refusal::ALL.len()],
-            messages_received: 0,
-            messages_sent: 0,
-            bytes_received: 0,
-            bytes_sent: 0,
-            results: 0,
-            errors: [0; Code::ALL.len()],
-            rate_limited: 0,
-            pushes: 0,
-            conflations: 0,
-            events_dropped: 0,
-            transactions_committed: 0,
-            transactions_aborted: 0,
-            heartbeat_timeouts: 0,
-            slow_consumers: 0,
-        }
-    }
 }
 
 /// Why a connection is not welcome.
