@@ -112,7 +112,7 @@ fn update(c: &mut Criterion) {
             let old = table.bucket.get(&key(n)).expect("there");
             let record =
                 store::update(table.bucket.definition(), old, &change, 1, &table.scratch).expect("valid");
-            store::check_update(View::committed(&table.bucket), &record).expect("unique");
+            store::check_besides_key(View::committed(&table.bucket), &record).expect("unique");
             table.bucket.apply(Write::Update(record))
         });
     });

@@ -7,7 +7,7 @@ use crate::base::ids::BucketId;
 use crate::base::limits::BULK_RECORDS_MAX;
 use crate::base::time::Now;
 use crate::message::{Filter, Json, Key, Origin, Outcome, Question, Read, Verb};
-use crate::store::{Bucket, Record, View, Write, Writes};
+use crate::store::{self, Bucket, Record, View, Write, Writes};
 use smallvec::smallvec;
 
 impl Shard {
@@ -83,14 +83,8 @@ fn number(n: usize) -> Json {
 }
 
 fn array(records: &[Record]) -> Json {
-    let mut text = vec![b'['];
-    for (at, record) in records.iter().enumerate() {
-        if at > 0 {
-            text.push(b',');
-        }
-        text.extend_from_slice(record.text());
-    }
-    text.push(b']');
+    let mut text = Vec::new();
+    store::write_records(records, &mut text);
     Json::Text(text)
 }
 

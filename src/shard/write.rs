@@ -38,7 +38,7 @@ impl Writer<'_> {
         let old = view.get(key).ok_or_else(|| unknown_key(self.bucket, key))?;
         check_version(self.bucket, key, if_version, Some(old))?;
         let record = store::update(self.bucket.definition(), old, data, self.unix_ms, self.scratch)?;
-        store::check_update(view, &record)?;
+        store::check_besides_key(view, &record)?;
         Ok(record)
     }
 
@@ -62,7 +62,7 @@ impl Writer<'_> {
         if view.get(&key).is_some() {
             return Err(key_conflict(self.bucket, &key));
         }
-        store::check_insert(view, &record)?;
+        store::check_besides_key(view, &record)?;
         self.note_insert(delta, key, &record);
         Ok(record)
     }

@@ -29,6 +29,6 @@ pub use event::{Event, EventKind, EventPattern};
 pub use filter::{Filter, Invalid, Matcher, Parameters, Term, Test, Values};
 pub use overlay::{Delta, View, Write, Writes};
 pub use prepare::{Scratch, Stamp, insert, update};
-pub use read::{Aggregate, Function, Group, Question, Read, Select, SortKey};
+pub use read::{Aggregate, Function, Group, Question, Read, Select, SortKey, write_records};
 pub use record::{Key, Record};
-pub use unique::{check_insert, check_update, touches_unique, unique_fields};
+pub use unique::{check_besides_key, check_insert, touches_unique, unique_fields};

@@ -1,8 +1,8 @@
 //! A bucket with everything that finds records, against a list that is searched.
 
 use super::{
-    Bucket, Definition, Delta, Filter, Key, Record, Scratch, Stamp, View, Write, check_insert, check_update,
-    insert, update,
+    Bucket, Definition, Delta, Filter, Key, Record, Scratch, Stamp, View, Write, check_besides_key,
+    check_insert, insert, update,
 };
 use crate::base::json::{Object, Parser, Raw};
 use crate::base::random::Random;
@@ -142,7 +142,7 @@ impl Run {
                 .unwrap();
         let is_taken = |row: &Row| row.key != new.key && row.unique == new.unique && new.unique.is_some();
         let violated = rows.iter().any(is_taken).then_some("u");
-        assert_eq!(violated_field(check_update(view, &record)).as_deref(), violated);
+        assert_eq!(violated_field(check_besides_key(view, &record)).as_deref(), violated);
         if violated.is_none() {
             delta.update(definition, key(new.key), record);
             rows[at].unique = new.unique;

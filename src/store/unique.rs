@@ -20,11 +20,12 @@ pub fn check_insert(view: View<'_>, record: &Record) -> Result<(), Fault> {
     check(view, record, leading.into_iter().chain(unique_fields(definition)))
 }
 
-/// The same for a new version of a record that is there: its own values do not count (S-75).
+/// The same without the key, for those who have looked for it: for a new version of the record that
+/// has it, whose own values do not count (S-75), or for the first one.
 ///
 /// # Errors
 /// As [`check_insert`].
-pub fn check_update(view: View<'_>, record: &Record) -> Result<(), Fault> {
+pub fn check_besides_key(view: View<'_>, record: &Record) -> Result<(), Fault> {
     let definition = view.definition();
     let others = unique_fields(definition).filter(|field| *field != definition.key_field());
     check(view, record, others)

@@ -115,7 +115,7 @@ fn matching<'a>(view: View<'a>, filter: &Filter) -> impl Iterator<Item = &'a Rec
 }
 
 /// Appends records as a JSON array.
-fn write_records<'a>(records: impl Iterator<Item = &'a Record>, out: &mut Vec<u8>) {
+pub fn write_records<'a>(records: impl IntoIterator<Item = &'a Record>, out: &mut Vec<u8>) {
     out.push(b'[');
     let begin = out.len();
     for record in records {
