@@ -37,9 +37,8 @@ struct Shop {
 }
 
 fn object(text: &str) -> Object {
-    let mut bytes = text.as_bytes().to_vec();
     let mut parser = Parser::default();
-    let document = parser.parse(&mut bytes).expect("JSON");
+    let document = parser.parse(text.as_bytes()).expect("JSON");
     Object::from_value(document.root()).expect("an object")
 }
 

@@ -18,25 +18,18 @@ const NO_ID: Number = Number::Signed(0);
 
 impl Node {
     /// Takes one text message: serves it, or keeps it until those before it are answered.
-    pub(super) fn text(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) {
+    pub(super) fn text(&mut self, conn: ConnId, text: &[u8], now: Now, out: &mut Outbox) {
         let Some(session) = self.core.session(conn) else { return };
-        let is_clogged = session.is_clogged();
-        if session.is_idle() && !is_clogged {
-            let served = self.serve(conn, text, now, out);
-            debug_assert!(served, "nothing is ahead of it");
-            return;
-        }
-        // Reading a message unescapes it in place: what may have to wait is copied first.
-        let copy: Box<[u8]> = (&*text).into();
-        if session.backlog.is_empty() && !is_clogged {
-            if self.serve(conn, text, now, out) {
-                return;
-            }
-        } else if self.take_pong(conn, text) {
+        let done = if session.backlog.is_empty() && !session.is_clogged() {
+            self.serve(conn, text, now, out)
+        } else {
+            self.take_pong(conn, text)
+        };
+        if done {
             return;
         }
         if let Some(session) = self.core.session(conn) {
-            session.backlog.push(copy);
+            session.backlog.push(text.into());
         }
         self.core.throttle(conn, out);
     }
@@ -45,14 +38,9 @@ impl Node {
     pub(super) fn serve_backlog(&mut self, conn: ConnId, now: Now, out: &mut Outbox) {
         while let Some(session) = self.core.session(conn)
             && !session.is_clogged()
-            && let Some(mut text) = session.backlog.pop()
+            && let Some(text) = session.backlog.pop()
         {
-            if session.flight.is_empty() {
-                self.serve(conn, &mut text, now, out);
-                continue;
-            }
-            let mut attempt = text.clone();
-            if !self.serve(conn, &mut attempt, now, out) {
+            if !self.serve(conn, &text, now, out) {
                 let session = self.core.session(conn).expect("serving does not end a session");
                 session.backlog.put_back(text);
                 break;
@@ -62,7 +50,7 @@ impl Node {
     }
 
     /// Serves one message unless it has to wait, which changes nothing. False = it has to.
-    fn serve(&mut self, conn: ConnId, text: &mut [u8], now: Now, out: &mut Outbox) -> bool {
+    fn serve(&mut self, conn: ConnId, text: &[u8], now: Now, out: &mut Outbox) -> bool {
         let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let core = &self.core;
         match fence((&mut self.parser, text), |(parser, text)| core.read(parser, conn, text, now)) {
@@ -81,7 +69,7 @@ impl Node {
     }
 
     /// Whether the message is a pong, which waits behind nothing (P-106).
-    fn take_pong(&mut self, conn: ConnId, text: &mut [u8]) -> bool {
+    fn take_pong(&mut self, conn: ConnId, text: &[u8]) -> bool {
         if memchr::memmem::find(text, b"\"pong\"").is_none() {
             return false;
         }
@@ -112,7 +100,7 @@ type Planned<'t> = Result<Plan<'t>, Fault>;
 impl Core {
     /// Stage A of a message (01 §5), and what [`Core::plan`] makes of it. Changes nothing but the
     /// parser, so that a fault of ours in here costs no more than the connection.
-    fn read<'t>(&self, parser: &'t mut Parser, conn: ConnId, text: &'t mut [u8], now: Now) -> Read<'t> {
+    fn read<'t>(&self, parser: &'t mut Parser, conn: ConnId, text: &'t [u8], now: Now) -> Read<'t> {
         match protocol::parse(&parser.parse(text)) {
             Ok(Incoming::Request(envelope)) => Read::Request(envelope.id, self.plan(conn, &envelope, now)),
             Ok(Incoming::Pong { timestamp }) => Read::Pong { timestamp },

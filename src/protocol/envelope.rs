@@ -40,9 +40,9 @@ pub fn parse<'a, 't>(document: &'a Result<Document<'t>, Malformed>) -> Result<In
     let (mut name, mut id, mut timestamp) = (None, None, None);
     for (member, value) in members {
         match member {
-            "type" => name = value.as_str(),
-            "id" => id = value.as_number(),
-            "timestamp" => timestamp = value.as_number(),
+            b"type" => name = value.as_str(),
+            b"id" => id = value.as_number(),
+            b"timestamp" => timestamp = value.as_number(),
             _ => {}
         }
     }
@@ -65,8 +65,7 @@ mod tests {
 
     fn outcome(text: &str) -> String {
         let mut parser = Parser::default();
-        let mut bytes = text.as_bytes().to_vec();
-        let document = parser.parse(&mut bytes);
+        let document = parser.parse(text.as_bytes());
         match parse(&document) {
             Ok(Incoming::Pong { timestamp }) => format!("pong {timestamp}"),
             Ok(Incoming::Request(envelope)) => {

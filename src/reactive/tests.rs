@@ -150,9 +150,8 @@ fn question() -> impl Strategy<Value = Question> {
 }
 
 fn object(text: &str) -> Object {
-    let mut text = text.as_bytes().to_vec();
     let mut parser = Parser::default();
-    let document = parser.parse(&mut text).expect("JSON");
+    let document = parser.parse(text.as_bytes()).expect("JSON");
     Object::from_value(document.root()).expect("an object")
 }
 

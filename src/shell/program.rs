@@ -88,14 +88,14 @@ impl Program {
             drive(Input::Call(u32::try_from(number).expect("fewer than 2^32 calls at once"), call));
         };
         match ask {
-            Ask::Request(mut text, answer) => call(Waiting::Reply(answer), Call::Request(&mut text)),
+            Ask::Request(text, answer) => call(Waiting::Reply(answer), Call::Request(&text)),
             Ask::Settle(answer) => call(Waiting::Reply(answer), Call::Settle),
             Ask::Expire(answer) => call(Waiting::Reply(answer), Call::Expire),
             Ask::DefineQuery(name, definition, answer) => {
                 call(Waiting::Reply(answer), Call::DefineQuery(&name, definition));
             }
-            Ask::Subscribe(mut text, answer) => {
-                call(Waiting::Subscribe(answer, Latest::new()), Call::Subscribe(&mut text));
+            Ask::Subscribe(text, answer) => {
+                call(Waiting::Subscribe(answer, Latest::new()), Call::Subscribe(&text));
             }
             Ask::Unsubscribe(number) => {
                 self.calls.borrow_mut().remove(number as usize);

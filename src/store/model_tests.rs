@@ -35,8 +35,7 @@ struct Run {
 const INDEXED: [&str; 4] = ["", "null", "1", "\"a\""];
 
 fn object(text: &str) -> Object {
-    let mut bytes = text.as_bytes().to_vec();
-    Object::from_value(Parser::default().parse(&mut bytes).unwrap().root()).unwrap()
+    Object::from_value(Parser::default().parse(text.as_bytes()).unwrap().root()).unwrap()
 }
 
 fn data(row: &Row) -> Object {

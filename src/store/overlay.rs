@@ -366,9 +366,9 @@ mod tests {
     const DEFINITION: &str = r#"{"key":"k","schema":{"k":{"type":"string"}}}"#;
 
     fn record(definition: &Definition, key: &str) -> Record {
-        let mut text = format!(r#"{{"k":"{key}"}}"#).into_bytes();
+        let text = format!(r#"{{"k":"{key}"}}"#);
         let mut parser = Parser::default();
-        let data = Object::from_value(parser.parse(&mut text).unwrap().root()).unwrap();
+        let data = Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap();
         let mut random = Random::from_seed([1; 32]);
         insert(
             definition,

@@ -300,8 +300,7 @@ mod tests {
 
     fn object(text: &str) -> Object {
         let mut parser = Parser::default();
-        let mut bytes = text.as_bytes().to_vec();
-        Object::from_value(parser.parse(&mut bytes).unwrap().root()).unwrap()
+        Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap()
     }
 
     fn text(record: &Record) -> &str {

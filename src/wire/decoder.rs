@@ -40,9 +40,7 @@ impl Limits {
 #[derive(PartialEq, Eq)]
 pub enum Message<'a> {
     /// A complete text message: unmasked, reassembled, **valid UTF-8** (P-18, P-21).
-    ///
-    /// Mutable, since the JSON parser unescapes in place; the decoder does not look at it again.
-    Text(&'a mut [u8]),
+    Text(&'a [u8]),
     /// A complete binary message: to be answered with Close 1003 (P-19). Its payload is empty
     /// unless it was to be kept.
     Binary(&'a [u8]),

@@ -256,8 +256,8 @@ fn events_tell_everything() {
             println!("seed {seed}, {cores} cores");
             let mut cluster = Cluster::new(&setups::open(cores), cores, Schedule::Hostile, seed);
             cluster.listen(1, Some("bucket.*"));
-            let mut subscribe = br#"{"id":1,"type":"store.subscribe","query":"all-k"}"#.to_vec();
-            cluster.call_as(0, 1, Call::Subscribe(&mut subscribe));
+            let subscribe = br#"{"id":1,"type":"store.subscribe","query":"all-k"}"#;
+            cluster.call_as(0, 1, Call::Subscribe(subscribe));
             cluster.settle();
             assert_eq!(cluster.replies.pop(), Some(Ok(Vec::new())));
             let clients = [0, 1, 2].map(|at| Client::welcomed(&mut cluster, at % usize::from(cores)));

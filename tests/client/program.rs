@@ -7,8 +7,7 @@ use noex_server::node::{Call, EventPattern, Input};
 impl Cluster {
     /// The embedding program asks a core for something, or to settle.
     pub(crate) fn call(&mut self, core: usize, request: Option<&str>) {
-        let mut text = request.map(|request| request.as_bytes().to_vec());
-        let call = text.as_deref_mut().map_or(Call::Settle, Call::Request);
+        let call = request.map_or(Call::Settle, |request| Call::Request(request.as_bytes()));
         self.call_as(core, 0, call);
     }
 

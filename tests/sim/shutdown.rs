@@ -115,8 +115,8 @@ impl Visitor {
 /// Asks the server as its embedding program does, which it answers when all clients have left: the
 /// store is there (P-177).
 fn embedded(cluster: &mut Cluster, request: &Value) -> Value {
-    let mut text = request.to_string().into_bytes();
-    cluster.drive(0, Input::Call(0, Call::Request(&mut text)), None);
+    let text = request.to_string();
+    cluster.drive(0, Input::Call(0, Call::Request(text.as_bytes())), None);
     cluster.settle();
     let reply = cluster.replies.pop().expect("a reply").expect("a result");
     serde_json::from_slice(&reply).expect("JSON")

@@ -11,7 +11,9 @@ mod number;
 mod object;
 mod raw;
 mod same;
+mod scan;
 mod tape;
+mod value;
 mod write;
 
 pub use names::{SEARCHES_MAX, Table, names};
@@ -19,5 +21,6 @@ pub use number::Number;
 pub use object::{Object, Span};
 pub use raw::{Kind, Raw};
 pub use same::{digest, same};
-pub use tape::{Document, Malformed, Members, Parser, Value};
+pub use tape::{Document, Malformed, Parser};
+pub use value::{Members, Value};
 pub use write::{Sink, quoted, string, string_member};

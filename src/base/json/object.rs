@@ -1,6 +1,7 @@
 //! An object in canonical form together with where its members are.
 
-use super::{Raw, Value, write};
+use super::value::Plain;
+use super::{Members, Raw, Value, write};
 use smallvec::SmallVec;
 
 /// Where a piece of text begins and ends, bytes.
@@ -15,6 +16,11 @@ impl Span {
     pub fn from(start: usize, text: &[u8]) -> Self {
         let at = |position: usize| u32::try_from(position).expect("a record is below 4 GiB");
         Self { start: at(start), end: at(text.len()) }
+    }
+
+    /// The piece between two places.
+    pub(super) fn between(start: u32, end: u32) -> Self {
+        Self { start, end }
     }
 
     /// Where it begins.
@@ -70,10 +76,28 @@ const MEMBER_BYTES: usize = 2 * Span::BYTES;
 
 impl Object {
     /// Copies an object from the tape; `None` if the value is none.
+    #[inline] // so that it is made where it is to be
     pub fn from_value(value: Value<'_, '_>) -> Option<Self> {
+        match value.plain_object() {
+            Some(plain) => Some(Self::copied(&plain)),
+            None => value.as_object().map(Self::written),
+        }
+    }
+
+    fn copied(plain: &Plain<'_>) -> Self {
+        let text = plain.text();
+        let mut bytes = Vec::with_capacity(text.len() + plain.len() * MEMBER_BYTES);
+        bytes.extend_from_slice(text);
+        for [name, value] in plain.spans() {
+            bytes.extend_from_slice(&name.to_bytes());
+            bytes.extend_from_slice(&value.to_bytes());
+        }
+        Self { bytes, text_len: count(text.len()), members: count(plain.len()) }
+    }
+
+    fn written(members: Members<'_, '_>) -> Self {
         /// Of a typical object.
         const TEXT_BYTES: usize = 192;
-        let members = value.as_object()?;
         let mut bytes = Vec::with_capacity(TEXT_BYTES + members.len() * MEMBER_BYTES);
         let mut spans: SmallVec<[[Span; 2]; 16]> = SmallVec::new();
         bytes.push(b'{');
@@ -82,7 +106,7 @@ impl Object {
                 bytes.push(b',');
             }
             let name_at = bytes.len();
-            write::string(&mut bytes, name);
+            write::utf8(&mut bytes, name);
             let name = Span::from(name_at, &bytes);
             bytes.push(b':');
             let value_at = bytes.len();
@@ -90,10 +114,9 @@ impl Object {
             spans.push([name, Span::from(value_at, &bytes)]);
         });
         bytes.push(b'}');
-        let len = |n: usize| u32::try_from(n).expect("a message is below 4 GiB");
-        let (text_len, members) = (len(bytes.len()), len(spans.len()));
-        bytes.extend(spans.into_iter().flatten().flat_map(Span::to_bytes));
-        Some(Self { bytes, text_len, members })
+        let (text_len, members) = (count(bytes.len()), count(spans.len()));
+        spans.into_iter().flatten().for_each(|span| bytes.extend_from_slice(&span.to_bytes()));
+        Self { bytes, text_len, members }
     }
 
     /// The canonical text.
@@ -132,6 +155,10 @@ impl Object {
     }
 }
 
+fn count(n: usize) -> u32 {
+    u32::try_from(n).expect("a message is below 4 GiB")
+}
+
 #[cfg(test)]
 mod tests {
     use super::Object;
@@ -139,9 +166,8 @@ mod tests {
 
     #[test]
     fn members_are_found_without_parsing() {
-        let mut text = br#" {"a": 1, "b\n": "x", "a": {"c" : [ ]}} "#.to_vec();
         let mut parser = Parser::default();
-        let document = parser.parse(&mut text).unwrap();
+        let document = parser.parse(br#" {"a": 1, "b\n": "x", "a": {"c" : [ ]}} "#).unwrap();
         let object = Object::from_value(document.root()).unwrap();
         assert_eq!(object.text(), br#"{"a":{"c":[]},"b\n":"x"}"#);
         assert_eq!(object.get(br#""b\n""#).unwrap().as_bytes(), b"\"x\"");
@@ -152,7 +178,6 @@ mod tests {
     #[test]
     fn only_objects_are_objects() {
         let mut parser = Parser::default();
-        let mut text = b"[1]".to_vec();
-        assert!(Object::from_value(parser.parse(&mut text).unwrap().root()).is_none());
+        assert!(Object::from_value(parser.parse(b"[1]").unwrap().root()).is_none());
     }
 }

@@ -1,239 +1,167 @@
-//! Client text, parsed once into a tape that borrows it.
+//! Client text, parsed once into a tape of nodes that point into it.
 //!
 //! The tape is built iteratively and bounded in depth, so that no input can
 //! overflow the stack; a DOM built recursively can be made to abort the process
 //! with a 10 KB message.
 
-use super::{Number, Sink, write};
+use super::scan::scan;
+use super::{Number, Value};
 use crate::base::limits::JSON_DEPTH_MAX;
-use simd_json::{Buffers, Node, StaticNode, Tape};
+use simd_json::{Buffers, StaticNode};
 
 /// The text is no JSON, nests too deep, or holds a number beyond the double range (S-3).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Malformed;
 
-/// Buffers that every parse of a core reuses.
-pub struct Parser {
-    buffers: Buffers,
-    /// Empty between parses; only its allocation is kept.
-    tape: Option<Tape<'static>>,
+/// One value, or a member's name, which comes before its value. Positions are bytes of the text.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Node {
+    Null,
+    Boolean(bool),
+    Number(Number),
+    /// The text between the quotes, without escapes.
+    String {
+        start: u32,
+        end: u32,
+        /// Whether it is like that, in quotes, in the text and in canonical text.
+        is_plain: bool,
+    },
+    /// Its members follow.
+    Object(Container),
+    /// Its elements follow.
+    Array(Container),
 }
 
-impl Default for Parser {
-    fn default() -> Self {
-        // A typical request; grows with the largest message seen.
-        const INPUT_BYTES: usize = 512;
-        Self { buffers: Buffers::with_max_depth(INPUT_BYTES, JSON_DEPTH_MAX), tape: None }
-    }
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Container {
+    /// Where it is, brackets included, if that is canonical text; else `end` is 0.
+    pub(super) start: u32,
+    pub(super) end: u32,
+    /// Members, duplicates included, or elements.
+    pub(super) len: u32,
+    /// Nodes, its own included.
+    pub(super) width: u32,
+}
+
+/// The nodes of one text.
+#[derive(Default)]
+pub(super) struct Tape {
+    pub(super) nodes: Vec<Node>,
+}
+
+/// Buffers that every parse of a core reuses.
+#[derive(Default)]
+pub struct Parser {
+    tape: Tape,
+    odd: Odd,
 }
 
 impl Parser {
-    /// Parses one JSON text; strings are unescaped in place (P-33).
+    /// Parses one JSON text (P-33).
     ///
     /// # Errors
     /// [`Malformed`] as described there.
-    pub fn parse<'t>(&'t mut self, text: &'t mut [u8]) -> Result<Document<'t>, Malformed> {
-        let mut tape: Tape<'t> = self.tape.take().map_or_else(|| Tape(Vec::new()), Tape::reset);
-        // The empty text reaches no state in which simd-json would look at a byte.
-        let parsed = !text.is_empty() && simd_json::fill_tape(text, &mut self.buffers, &mut tape).is_ok();
-        let document = Document { tape, home: &mut self.tape };
-        if parsed { Ok(document) } else { Err(Malformed) }
+    pub fn parse<'t>(&'t mut self, text: &'t [u8]) -> Result<Document<'t>, Malformed> {
+        let text = simdutf8::basic::from_utf8(text).map_err(|_| Malformed)?;
+        if scan(text.as_bytes(), &mut self.tape) {
+            return Ok(Document { text, nodes: &self.tape.nodes });
+        }
+        let text = self.odd.parse(text.as_bytes(), &mut self.tape)?;
+        Ok(Document { text, nodes: &self.tape.nodes })
     }
 }
 
-/// A parsed text; gives its buffers back when dropped.
+/// A parsed text.
+#[derive(Clone, Copy)]
 pub struct Document<'t> {
-    tape: Tape<'t>,
-    home: &'t mut Option<Tape<'static>>,
+    /// That the nodes point into.
+    pub(super) text: &'t str,
+    /// At least one.
+    pub(super) nodes: &'t [Node],
 }
 
 impl<'t> Document<'t> {
     /// The whole value.
     pub fn root(&self) -> Value<'_, 't> {
-        Value(&self.tape.0)
+        Value::at(self, 0)
     }
 }
 
-impl Drop for Document<'_> {
-    fn drop(&mut self) {
-        let tape = std::mem::replace(&mut self.tape, Tape(Vec::new()));
-        *self.home = Some(tape.reset());
-    }
+/// For text that [`scan`] does not take.
+struct Odd {
+    buffers: Buffers,
+    /// What simd-json unescapes in place.
+    input: Vec<u8>,
+    /// Empty between parses; only its allocation is kept.
+    tape: Option<simd_json::Tape<'static>>,
+    /// All strings of the text, one behind the other.
+    strings: String,
 }
 
-/// One value of a document.
-#[derive(Clone, Copy)]
-pub struct Value<'a, 't>(&'a [Node<'t>]);
-
-impl<'a, 't> Value<'a, 't> {
-    /// Its text, if it is a string.
-    pub fn as_str(self) -> Option<&'t str> {
-        match self.0[0] {
-            Node::String(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// Its value, if it is a number.
-    pub fn as_number(self) -> Option<Number> {
-        match self.0[0] {
-            Node::Static(StaticNode::I64(n)) => Some(Number::Signed(n)),
-            Node::Static(StaticNode::U64(n)) => {
-                Some(i64::try_from(n).map_or(Number::Unsigned(n), Number::Signed))
-            }
-            Node::Static(StaticNode::F64(n)) => Some(Number::from_f64(n)),
-            _ => None,
-        }
-    }
-
-    /// Whether it is `null`.
-    pub fn is_null(self) -> bool {
-        matches!(self.0[0], Node::Static(StaticNode::Null))
-    }
-
-    /// Its members, if it is an object.
-    pub fn as_object(self) -> Option<Members<'a, 't>> {
-        match self.0[0] {
-            Node::Object { len, .. } => Some(Members { rest: &self.0[1..], left: len }),
-            _ => None,
-        }
-    }
-
-    /// Its elements, if it is an array.
-    pub fn as_array(self) -> Option<impl ExactSizeIterator<Item = Value<'a, 't>>> {
-        let Node::Array { len, .. } = self.0[0] else { return None };
-        let mut rest = &self.0[1..];
-        Some((0..len).map(move |_| {
-            let value = Value(rest);
-            rest = &rest[value.width()..];
-            value
-        }))
-    }
-
-    /// The member of that name, if it is an object that has it; the last one wins (P-34).
-    #[inline(always)] // so that comparing with a constant needs no call
-    pub fn get(self, name: &str) -> Option<Value<'a, 't>> {
-        self.as_object()?.filter(|(key, _)| *key == name).last().map(|(_, value)| value)
-    }
-
-    /// Appends the canonical text.
-    pub fn write(self, out: &mut impl Sink) {
-        match self.0[0] {
-            Node::String(text) => write::string(out, text),
-            Node::Static(StaticNode::Null) => out.extend_from_slice(b"null"),
-            Node::Static(StaticNode::Bool(true)) => out.extend_from_slice(b"true"),
-            Node::Static(StaticNode::Bool(false)) => out.extend_from_slice(b"false"),
-            Node::Static(_) => self.as_number().expect("the other statics are numbers").write(out),
-            Node::Array { .. } => self.write_array(out),
-            Node::Object { .. } => self.write_object(out),
-        }
-    }
-
-    fn write_array(self, out: &mut impl Sink) {
-        out.push(b'[');
-        for (index, element) in self.as_array().into_iter().flatten().enumerate() {
-            if index > 0 {
-                out.push(b',');
-            }
-            element.write(out);
-        }
-        out.push(b']');
-    }
-
-    fn write_object(self, out: &mut impl Sink) {
-        let members = self.as_object().expect("an object");
-        out.push(b'{');
-        let mut first = true;
-        members.for_each_last(|key, value| {
-            if !first {
-                out.push(b',');
-            }
-            first = false;
-            write::string(out, key);
-            out.push(b':');
-            value.write(out);
-        });
-        out.push(b'}');
-    }
-
-    /// How many nodes the value takes on the tape.
-    fn width(self) -> usize {
-        match self.0[0] {
-            Node::Object { count, .. } | Node::Array { count, .. } => count + 1,
-            _ => 1,
+impl Default for Odd {
+    fn default() -> Self {
+        // A typical request; grows with the largest message seen.
+        const INPUT_BYTES: usize = 512;
+        Self {
+            buffers: Buffers::with_max_depth(INPUT_BYTES, JSON_DEPTH_MAX),
+            input: Vec::new(),
+            tape: None,
+            strings: String::new(),
         }
     }
 }
 
-/// The members of an object in text order, duplicates included.
-#[derive(Clone)]
-pub struct Members<'a, 't> {
-    rest: &'a [Node<'t>],
-    left: usize,
-}
-
-impl<'a, 't> Iterator for Members<'a, 't> {
-    type Item = (&'t str, Value<'a, 't>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.left = self.left.checked_sub(1)?;
-        let Node::String(key) = self.rest[0] else { unreachable!("a member begins with its name") };
-        let value = Value(&self.rest[1..]);
-        self.rest = &self.rest[1 + value.width()..];
-        Some((key, value))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.left, Some(self.left))
+impl Odd {
+    /// Fills the tape; the result is the text that it points into.
+    fn parse(&mut self, text: &[u8], tape: &mut Tape) -> Result<&str, Malformed> {
+        tape.nodes.clear();
+        self.strings.clear();
+        self.input.clear();
+        self.input.extend_from_slice(text);
+        let mut odd = self.tape.take().map_or_else(|| simd_json::Tape(Vec::new()), simd_json::Tape::reset);
+        // The empty text reaches no state in which simd-json would look at a byte.
+        let parsed =
+            !text.is_empty() && simd_json::fill_tape(&mut self.input, &mut self.buffers, &mut odd).is_ok();
+        if parsed {
+            tape.nodes.extend(odd.0.iter().map(|node| moved(node, &mut self.strings)));
+        }
+        self.tape = Some(odd.reset());
+        if parsed { Ok(&self.strings) } else { Err(Malformed) }
     }
 }
 
-impl ExactSizeIterator for Members<'_, '_> {}
-
-impl<'a, 't> Members<'a, 't> {
-    /// Visits each name once, at its first place and with its last value (P-34).
-    pub fn for_each_last(self, mut visit: impl FnMut(&'t str, Value<'a, 't>)) {
-        if !self.clone().has_duplicates() {
-            return self.for_each(|(key, value)| visit(key, value));
+/// A node of simd-json's tape, and what it points at.
+fn moved(node: &simd_json::Node<'_>, strings: &mut String) -> Node {
+    let at = |position: usize| u32::try_from(position).expect("a message is below 4 GiB");
+    let container = |len, count| Container { start: 0, end: 0, len: at(len), width: at(count + 1) };
+    match node {
+        simd_json::Node::String(text) => {
+            let start = strings.len();
+            strings.push_str(text);
+            Node::String { start: at(start), end: at(strings.len()), is_plain: false }
         }
-        let mut last: std::collections::HashMap<&str, Value<'a, 't>, ahash::RandomState> =
-            self.clone().collect();
-        for (key, _) in self {
-            if let Some(value) = last.remove(key) {
-                visit(key, value);
-            }
+        simd_json::Node::Object { len, count } => Node::Object(container(*len, *count)),
+        simd_json::Node::Array { len, count } => Node::Array(container(*len, *count)),
+        simd_json::Node::Static(StaticNode::Null) => Node::Null,
+        simd_json::Node::Static(StaticNode::Bool(value)) => Node::Boolean(*value),
+        simd_json::Node::Static(StaticNode::I64(n)) => Node::Number(Number::Signed(*n)),
+        simd_json::Node::Static(StaticNode::U64(n)) => {
+            Node::Number(i64::try_from(*n).map_or(Number::Unsigned(*n), Number::Signed))
         }
-    }
-
-    /// Whether a name is there twice; `true` also for objects with so many members that finding
-    /// out is as much work as what has to be done then.
-    fn has_duplicates(self) -> bool {
-        /// More members than this are hardly ever told apart by one of 64 bits each.
-        const TOLD_APART_MAX: usize = 16;
-        if self.left > TOLD_APART_MAX {
-            return true;
-        }
-        let mut seen = 0_u64;
-        for (at, (key, _)) in self.clone().enumerate() {
-            let [first, last] = [key.bytes().next(), key.bytes().next_back()].map(|byte| byte.unwrap_or(0));
-            let bit = 1 << ((key.len() * 29 + usize::from(first) * 7 + usize::from(last)) % 64);
-            if seen & bit != 0 && self.clone().take(at).any(|(earlier, _)| earlier == key) {
-                return true;
-            }
-            seen |= bit;
-        }
-        false
+        simd_json::Node::Static(StaticNode::F64(n)) => Node::Number(Number::from_f64(*n)),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{JSON_DEPTH_MAX, Parser};
+    use super::{Document, JSON_DEPTH_MAX, Odd, Parser, Tape};
+    use crate::base::json::Object;
+    use proptest::prelude::*;
+    use proptest::{collection, prop_oneof};
 
     fn canonical(text: &str) -> Option<String> {
         let mut parser = Parser::default();
-        let mut bytes = text.as_bytes().to_vec();
-        let document = parser.parse(&mut bytes).ok()?;
+        let document = parser.parse(text.as_bytes()).ok()?;
         let mut out = Vec::new();
         document.root().write(&mut out);
         Some(String::from_utf8(out).unwrap())
@@ -269,6 +197,115 @@ mod tests {
         }
     }
 
+    /// What simd-json alone makes of the text.
+    fn judged(text: &str) -> Option<String> {
+        let mut tape = Tape::default();
+        let mut odd = Odd::default();
+        let text = odd.parse(text.as_bytes(), &mut tape).ok()?;
+        let document = Document { text, nodes: &tape.nodes };
+        let mut out = Vec::new();
+        document.root().write(&mut out);
+        Some(String::from_utf8(out).unwrap())
+    }
+
+    /// Pieces that make JSON now and then, and otherwise nearly.
+    const PIECES: [&str; 40] = [
+        "{",
+        "}",
+        "[",
+        "]",
+        ",",
+        ":",
+        "{\"a\":",
+        ",\"b\":",
+        ",\"a\":",
+        "\"ab\"",
+        "\"\"",
+        "\"čau 😀\"",
+        "\"12345678\"",
+        "\"x\\n\"",
+        "\"\\u0041\"",
+        "\"\u{1}\"",
+        "\"",
+        "0",
+        "-0",
+        "-0.0",
+        "1",
+        "-17",
+        "01",
+        "19.99",
+        "2.50",
+        "0.000001",
+        "0.0000001",
+        "1.0",
+        "1e3",
+        "1.5E-7",
+        "-",
+        "1.",
+        "999999999999999999",
+        "9999999999999999999",
+        "123456789012.345",
+        "1234567890123.456",
+        "true",
+        "false",
+        "null",
+        " ",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 4_096, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn the_scanner_and_simd_json_agree(
+            pieces in collection::vec(0..PIECES.len(), 0..12), value in json(), places in 0_usize..12,
+        ) {
+            // P-33…P-36
+            let soup: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            let compact = value.to_string();
+            let pretty = serde_json::to_string_pretty(&value).unwrap();
+            let odd: String = compact.chars().enumerate().flat_map(|(at, c)| {
+                let spaced = at % 12 == places && matches!(c, '{' | ',' | ':');
+                [Some(c), spaced.then_some(' ')].into_iter().flatten()
+            }).collect();
+            for text in [soup, compact, pretty, odd] {
+                let expected = judged(&text);
+                prop_assert_eq!(&canonical(&text), &expected, "{}", text);
+                // Written anew, it is canonical, and its members are found in the other way.
+                if let Some(canonical) = expected {
+                    prop_assert_eq!(object(&text), object(&canonical), "{}", text);
+                }
+            }
+        }
+    }
+
+    /// The text and the members of an object, when it is an element of something.
+    fn object(text: &str) -> Option<[Vec<Vec<u8>>; 2]> {
+        let mut parser = Parser::default();
+        let text = format!("[{text},\"next\"]");
+        let document = parser.parse(text.as_bytes()).expect("JSON");
+        let object = Object::from_value(document.root().as_array()?.next()?)?;
+        let members = object.members().flat_map(|(name, value)| [name.to_vec(), value.as_bytes().to_vec()]);
+        Some([vec![object.text().to_vec()], members.collect()])
+    }
+
+    fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(serde_json::Value::from),
+            any::<i64>().prop_map(serde_json::Value::from),
+            (any::<i32>(), 0..9).prop_map(|(n, places)| (f64::from(n) / 10_f64.powi(places)).into()),
+            any::<f64>().prop_map(serde_json::Value::from),
+            "[a-z\"\\\\é\u{1}]{0,12}".prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 40, 8, |inner| {
+            prop_oneof![
+                collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
+                collection::btree_map("[a-c]{0,3}", inner, 0..6)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
     #[test]
     fn many_duplicates_use_the_table() {
         // P-34
@@ -291,9 +328,8 @@ mod tests {
     #[test]
     fn a_parser_is_reusable_after_a_failure() {
         let mut parser = Parser::default();
-        assert!(parser.parse(&mut b"[1".to_vec()).is_err());
-        let mut good = b"{\"a\":{\"b\":[1,2]},\"c\":3}".to_vec();
-        let document = parser.parse(&mut good).unwrap();
+        assert!(parser.parse(b"[1").is_err());
+        let document = parser.parse(b"{\"a\":{\"b\":[1,2]},\"c\":3}").unwrap();
         let c = document.root().get("c").unwrap();
         assert_eq!(c.as_number().unwrap().as_f64(), 3.0);
         assert!(document.root().get("b").is_none());

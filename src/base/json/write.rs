@@ -33,19 +33,47 @@ impl<A: Array<Item = u8>> Sink for SmallVec<A> {
 
 /// Appends `text` as a JSON string with the fewest escapes (P-36).
 pub fn string(out: &mut impl Sink, text: &str) {
+    utf8(out, text.as_bytes());
+}
+
+/// The same for bytes that are known to be UTF-8.
+pub(super) fn utf8(out: &mut impl Sink, text: &[u8]) {
+    let mut rest = text;
     out.push(b'"');
-    let bytes = text.as_bytes();
-    let mut plain_from = 0;
-    for (at, byte) in bytes.iter().enumerate() {
-        if *byte >= 0x20 && *byte != b'"' && *byte != b'\\' {
-            continue;
-        }
-        out.extend_from_slice(&bytes[plain_from..at]);
+    loop {
+        let (plain, odd) = rest.split_at(plain_prefix(rest));
+        out.extend_from_slice(plain);
+        let Some((byte, behind)) = odd.split_first() else { break };
         escape(out, *byte);
-        plain_from = at + 1;
+        rest = behind;
     }
-    out.extend_from_slice(&bytes[plain_from..]);
     out.push(b'"');
+}
+
+/// How many bytes there are before the first one that stands with an escape in a string: a quote, a
+/// backslash, a control character.
+#[inline]
+pub(super) fn plain_prefix(text: &[u8]) -> usize {
+    let (words, _) = text.as_chunks::<{ size_of::<u64>() }>();
+    let mut at = 0;
+    for word in words {
+        let odd = odd_bytes(u64::from_le_bytes(*word));
+        if odd != 0 {
+            return at + (odd.trailing_zeros() / u8::BITS) as usize;
+        }
+        at += word.len();
+    }
+    let is_odd = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    at + text[at..].iter().position(is_odd).unwrap_or(text.len() - at)
+}
+
+/// The highest bit of each byte that needs an escape; of those behind the first one perhaps also of
+/// others, because a borrow runs that way.
+fn odd_bytes(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let below = |word: u64, end: u8| word.wrapping_sub(EACH * u64::from(end)) & !word;
+    let equal = |byte: u8| below(word ^ (EACH * u64::from(byte)), 1);
+    (below(word, 0x20) | equal(b'"') | equal(b'\\')) & (EACH << 7)
 }
 
 /// `text` as a JSON string: how names stand in records.
@@ -85,7 +113,22 @@ fn escape(out: &mut impl Sink, byte: u8) {
 
 #[cfg(test)]
 mod tests {
-    use super::string;
+    use super::{plain_prefix, string};
+
+    #[test]
+    fn every_byte_is_found_at_every_place() {
+        for odd in 0..=u8::MAX {
+            for at in 0..20 {
+                let mut text = [b'x'; 20];
+                text[at] = odd;
+                let is_odd = odd < 0x20 || odd == b'"' || odd == b'\\';
+                assert_eq!(plain_prefix(&text), if is_odd { at } else { 20 }, "{odd} {at}");
+                text[at + (19 - at) / 2] = b'"';
+                let first = if is_odd { at } else { at + (19 - at) / 2 };
+                assert_eq!(plain_prefix(&text), first, "{odd} {at}");
+            }
+        }
+    }
 
     #[test]
     fn only_what_must_be_escaped_is() {

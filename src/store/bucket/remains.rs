@@ -76,9 +76,9 @@ mod tests {
     fn fill(bucket: &mut Bucket, records: usize) {
         let mut random = Random::from_seed([1; 32]);
         for n in 0..records {
-            let mut text = format!(r#"{{"k":{n},"u":{n},"g":{},"s":"same"}}"#, n / 5).into_bytes();
+            let text = format!(r#"{{"k":{n},"u":{n},"g":{},"s":"same"}}"#, n / 5);
             let mut parser = Parser::default();
-            let data = Object::from_value(parser.parse(&mut text).unwrap().root()).unwrap();
+            let data = Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap();
             let scratch = &Scratch::default();
             let mut stamp = Stamp { unix_ms: 1, random: &mut random, autoincrement: 0, scratch };
             let record = insert(bucket.definition(), &data, &mut stamp).unwrap();

@@ -25,9 +25,8 @@ impl DefaultFunction {
     pub(in crate::store) fn call(&self) -> Result<Option<Vec<u8>>, Fault> {
         let failed = || Fault::new(Code::InternalError, "Internal server error");
         let Some(text) = catch_unwind(|| (self.0)()).map_err(|_| failed())? else { return Ok(None) };
-        let mut text = text.into_bytes();
         let mut canonical = Vec::new();
-        Parser::default().parse(&mut text).map_err(|_| failed())?.root().write(&mut canonical);
+        Parser::default().parse(text.as_bytes()).map_err(|_| failed())?.root().write(&mut canonical);
         Ok(Some(canonical))
     }
 }

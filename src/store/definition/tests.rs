@@ -239,8 +239,8 @@ fn json() -> impl Strategy<Value = String> {
 
 /// As it comes from the wire.
 fn canonical(text: &str) -> Vec<u8> {
-    let (mut parser, mut input, mut out) = (Parser::default(), text.as_bytes().to_vec(), Vec::new());
-    parser.parse(&mut input).unwrap().root().write(&mut out);
+    let (mut parser, mut out) = (Parser::default(), Vec::new());
+    parser.parse(text.as_bytes()).unwrap().root().write(&mut out);
     out
 }
 

@@ -107,8 +107,8 @@ fn bucket(rows: &[Row]) -> Bucket {
 }
 
 fn client_object(value: &Value) -> Object {
-    let mut text = value.to_string().into_bytes();
-    Object::from_value(Parser::default().parse(&mut text).unwrap().root()).unwrap()
+    let text = value.to_string();
+    Object::from_value(Parser::default().parse(text.as_bytes()).unwrap().root()).unwrap()
 }
 
 /// Some records, a filter, and the rows that match by the model.

@@ -76,8 +76,8 @@ fn a_failing_evaluation() {
         cluster.call_as(0, 1, Call::DefineQuery("copies", copies()));
         cluster.settle();
         let subscribe = |cluster: &mut Cluster, number| {
-            let mut request = br#"{"id":1,"type":"store.subscribe","query":"copies"}"#.to_vec();
-            cluster.call_as(0, number, Call::Subscribe(&mut request));
+            let request = br#"{"id":1,"type":"store.subscribe","query":"copies"}"#;
+            cluster.call_as(0, number, Call::Subscribe(request));
             cluster.settle();
             cluster.replies.pop().expect("a reply")
         };

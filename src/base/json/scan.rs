@@ -1,0 +1,306 @@
+//! A parser for the text that clients mostly send: members of a line or two, strings without
+//! escapes, short numbers. It reads each byte once and notes which parts are canonical already.
+//!
+//! It knows no errors: what it does not take, for whatever reason, simd-json judges.
+
+use super::Number;
+use super::tape::{Node, Tape};
+use super::value::has_duplicates;
+use super::write::plain_prefix;
+use crate::base::limits::JSON_DEPTH_MAX;
+use smallvec::SmallVec;
+
+/// Fills the tape with the value that `text` is. False, and a tape with anything on it, for text
+/// that is not taken; it may be JSON nevertheless.
+pub(super) fn scan(text: &[u8], tape: &mut Tape) -> bool {
+    tape.nodes.clear();
+    Scanner { text, at: 0, tape, open: None, depth: 0, odd_until: 0 }.document().is_some()
+}
+
+/// The text is not taken.
+type Taken<T> = Option<T>;
+
+struct Scanner<'a> {
+    text: &'a [u8],
+    at: usize,
+    tape: &'a mut Tape,
+    /// Where on the tape the innermost container is that has not ended.
+    open: Option<u32>,
+    depth: usize,
+    /// No byte from here to `at` is other than canonical text has it.
+    odd_until: usize,
+}
+
+/// More digits may be too many for a `u64`.
+const INTEGER_DIGITS_MAX: usize = 18;
+
+/// Decimals of so many digits stand for different doubles, and are the quotient of two exact ones.
+const DECIMAL_DIGITS_MAX: usize = 15;
+
+/// The longest canonical text of a double has a sign, 17 digits, a point and an exponent, or zeros before them.
+const DOUBLE_BYTES_MAX: usize = 32;
+
+/// With more digits after the point, a number may be so small that its canonical text has an exponent.
+const PLAIN_PLACES_MAX: usize = 6;
+
+impl Scanner<'_> {
+    fn document(&mut self) -> Taken<()> {
+        loop {
+            self.skip_space();
+            if self.begin_value()? {
+                continue;
+            }
+            while let Some(open) = self.open {
+                if self.has_next(open)? {
+                    break;
+                }
+            }
+            if self.open.is_none() {
+                self.skip_space();
+                return (self.at == self.text.len()).then_some(());
+            }
+        }
+    }
+
+    /// Takes a scalar, or the beginning of a container up to its first value. True = that follows.
+    fn begin_value(&mut self) -> Taken<bool> {
+        let scalar = match self.peek() {
+            b'"' => self.string()?,
+            b'{' | b'[' => return self.begin_container(),
+            b't' => self.literal(b"true", Node::Boolean(true))?,
+            b'f' => self.literal(b"false", Node::Boolean(false))?,
+            b'n' => self.literal(b"null", Node::Null)?,
+            _ => Node::Number(self.number()?),
+        };
+        self.tape.nodes.push(scalar);
+        Some(false)
+    }
+
+    fn begin_container(&mut self) -> Taken<bool> {
+        self.depth += 1;
+        if self.depth > JSON_DEPTH_MAX {
+            return None;
+        }
+        let is_object = self.peek() == b'{';
+        let start = position(self.at)?;
+        // Until it ends, `width` says where the container around it is.
+        let parent = self.open.map_or(0, |open| open + 1);
+        let open = position(self.tape.nodes.len())?;
+        let container = super::tape::Container { start, end: 0, len: 0, width: parent };
+        self.tape.nodes.push(if is_object { Node::Object(container) } else { Node::Array(container) });
+        self.open = Some(open);
+        self.at += 1;
+        self.skip_space();
+        if self.peek() == if is_object { b'}' } else { b']' } {
+            self.end_container(open);
+            return Some(false);
+        }
+        if is_object {
+            self.name()?;
+        }
+        Some(true)
+    }
+
+    /// Behind a value of an open container: whether there is another one, which then begins here.
+    fn has_next(&mut self, open: u32) -> Taken<bool> {
+        self.skip_space();
+        let (is_object, container) = match &mut self.tape.nodes[open as usize] {
+            Node::Object(container) => (true, container),
+            Node::Array(container) => (false, container),
+            _ => unreachable!("only containers are open"),
+        };
+        container.len += 1;
+        match self.peek() {
+            b',' => {
+                self.at += 1;
+                if is_object {
+                    self.skip_space();
+                    self.name()?;
+                }
+                Some(true)
+            }
+            b'}' if is_object => {
+                self.end_container(open);
+                Some(false)
+            }
+            b']' if !is_object => {
+                self.end_container(open);
+                Some(false)
+            }
+            _ => None,
+        }
+    }
+
+    /// At the bracket that ends the container.
+    fn end_container(&mut self, open: u32) {
+        self.at += 1;
+        self.depth -= 1;
+        let nodes = &mut self.tape.nodes;
+        let width = nodes.len() - open as usize;
+        let (container, is_object) = match &mut nodes[open as usize] {
+            Node::Object(container) => (container, true),
+            Node::Array(container) => (container, false),
+            _ => unreachable!("only containers are open"),
+        };
+        self.open = container.width.checked_sub(1);
+        container.width = u32::try_from(width).expect("no wider than the tape");
+        let (start, len) = (container.start as usize, container.len as usize);
+        // The outermost one is an envelope: nobody asks for its text.
+        if start < self.odd_until || self.open.is_none() {
+            return;
+        }
+        if is_object && has_duplicates(&nodes[open as usize + 1..], len, self.text) {
+            self.odd_until = self.at;
+            return;
+        }
+        if let Node::Object(container) | Node::Array(container) = &mut nodes[open as usize] {
+            container.end = u32::try_from(self.at).unwrap_or(0);
+        }
+    }
+
+    /// A member's name and its colon.
+    fn name(&mut self) -> Taken<()> {
+        let name = self.string()?;
+        self.tape.nodes.push(name);
+        self.skip_space();
+        if self.peek() != b':' {
+            return None;
+        }
+        self.at += 1;
+        Some(())
+    }
+
+    fn string(&mut self) -> Taken<Node> {
+        if self.peek() != b'"' {
+            return None;
+        }
+        let start = self.at + 1;
+        let end = start + plain_prefix(&self.text[start..]);
+        if self.text.get(end) != Some(&b'"') {
+            return None;
+        }
+        self.at = end + 1;
+        Some(Node::String { start: position(start)?, end: position(end)?, is_plain: true })
+    }
+
+    fn literal(&mut self, text: &[u8], node: Node) -> Taken<Node> {
+        if !self.text[self.at..].starts_with(text) {
+            return None;
+        }
+        self.at += text.len();
+        Some(node)
+    }
+
+    fn number(&mut self) -> Taken<Number> {
+        let start = self.at;
+        let is_negative = self.peek() == b'-';
+        self.at += usize::from(is_negative);
+        let starts_with_zero = self.peek() == b'0';
+        let mut count = 0;
+        let whole = self.digits(&mut count);
+        if count == 0 || count > INTEGER_DIGITS_MAX || (starts_with_zero && count > 1) {
+            return None;
+        }
+        if matches!(self.peek(), b'.' | b'e' | b'E') {
+            return self.decimal(start, is_negative, whole, count);
+        }
+        if is_negative && whole == 0 {
+            self.odd_until = self.at;
+        }
+        Some(Number::Signed(signed(is_negative, whole)?))
+    }
+
+    /// Behind so many digits of a number, where its point or its exponent is.
+    #[expect(clippy::cast_precision_loss, reason = "of at most 15 digits")]
+    fn decimal(&mut self, start: usize, is_negative: bool, whole: u64, digits: usize) -> Taken<Number> {
+        let (mut places, mut fraction) = (0, 0);
+        if self.peek() == b'.' {
+            self.at += 1;
+            fraction = self.digits(&mut places);
+            if places == 0 {
+                return None;
+            }
+        }
+        if digits + places > DECIMAL_DIGITS_MAX || matches!(self.peek(), b'e' | b'E') {
+            return self.double(start);
+        }
+        if places > PLAIN_PLACES_MAX || fraction.is_multiple_of(10) {
+            self.odd_until = self.at;
+        }
+        let scale = power_of_ten(places);
+        let mantissa = signed(is_negative, whole * scale + fraction)?;
+        Some(Number::from_f64(mantissa as f64 / scale as f64))
+    }
+
+    /// Behind the digits of a number that is not simply a quotient, and may have an exponent.
+    fn double(&mut self, start: usize) -> Taken<Number> {
+        if matches!(self.peek(), b'e' | b'E') {
+            self.at += 1;
+            self.at += usize::from(matches!(self.peek(), b'+' | b'-'));
+            let mut count = 0;
+            self.digits(&mut count);
+            if count == 0 {
+                return None;
+            }
+        }
+        let text = &self.text[start..self.at];
+        let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        if !value.is_finite() {
+            return None;
+        }
+        let number = Number::from_f64(value);
+        let mut canonical: SmallVec<[u8; DOUBLE_BYTES_MAX]> = SmallVec::new();
+        number.write(&mut canonical);
+        if canonical.as_slice() != text {
+            self.odd_until = self.at;
+        }
+        Some(number)
+    }
+
+    /// The value of the digits here, modulo 2^64, and how many there are.
+    fn digits(&mut self, count: &mut usize) -> u64 {
+        let mut value = 0_u64;
+        while let digit @ b'0'..=b'9' = self.peek() {
+            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            *count += 1;
+            self.at += 1;
+        }
+        value
+    }
+
+    #[inline]
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
+            self.at += 1;
+            self.odd_until = self.at;
+        }
+    }
+
+    /// The byte here, or 0, which no JSON text contains, at the end.
+    #[inline]
+    fn peek(&self) -> u8 {
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+}
+
+fn signed(is_negative: bool, magnitude: u64) -> Taken<i64> {
+    let magnitude = i64::try_from(magnitude).ok()?;
+    Some(if is_negative { -magnitude } else { magnitude })
+}
+
+fn position(at: usize) -> Taken<u32> {
+    u32::try_from(at).ok()
+}
+
+fn power_of_ten(exponent: usize) -> u64 {
+    const POWERS: [u64; INTEGER_DIGITS_MAX + 1] = {
+        let mut powers = [1; INTEGER_DIGITS_MAX + 1];
+        let mut at = 1;
+        while at < powers.len() {
+            powers[at] = powers[at - 1] * 10;
+            at += 1;
+        }
+        powers
+    };
+    POWERS[exponent]
+}
