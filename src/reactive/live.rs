@@ -28,7 +28,7 @@ impl Live {
     pub(super) fn new(bound: Bound, view: View<'_>, scratch: &mut Vec<u8>) -> Self {
         let mut upkeep = Upkeep::new(&bound.question, view);
         scratch.clear();
-        upkeep.write(&bound.question, view, scratch);
+        upkeep.write(&bound.question, view, b"", scratch);
         Self {
             bound,
             upkeep,
@@ -88,7 +88,7 @@ impl Live {
         self.evaluations += 1;
         scratch.clear();
         scratch.reserve(self.answer.json().len() + 256);
-        self.upkeep.write(&self.bound.question, view, scratch);
+        self.upkeep.write(&self.bound.question, view, self.answer.json(), scratch);
         if json::same(Raw::trusted(scratch), Raw::trusted(self.answer.json())) {
             return false;
         }

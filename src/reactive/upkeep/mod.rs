@@ -67,8 +67,9 @@ impl Upkeep {
         }
     }
 
-    /// Appends the answer as of `view`, which every change until now has led to.
-    pub(super) fn write(&mut self, question: &Question, view: View<'_>, out: &mut Vec<u8>) {
+    /// Appends the answer as of `view`, which every change until now has led to. `last` is the one
+    /// that was written before.
+    pub(super) fn write(&mut self, question: &Question, view: View<'_>, last: &[u8], out: &mut Vec<u8>) {
         match (self, &question.read) {
             (Self::Count(count), _) => out.extend_from_slice(itoa::Buffer::new().format(*count).as_bytes()),
             (Self::Sum(sum), Read::Aggregate(Aggregate { function: Function::Avg, .. })) => {
@@ -81,7 +82,7 @@ impl Upkeep {
             (Self::Extremes(extremes), _) => write_number(extremes.max(), out),
             (Self::Rows(rows), read) => {
                 let shape = Shape::of(read).expect("rows are kept for what shows records");
-                rows.write(question, shape, view, out);
+                rows.write(question, shape, view, last, out);
             }
             (Self::Anew, _) => question.evaluate(view, out),
         }

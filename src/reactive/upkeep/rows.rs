@@ -1,10 +1,13 @@
 //! The matching records of a live query in its order, of which its answer shows some.
 //!
 //! A read with a limit keeps a few rows more than it shows, so that it is only read anew when
-//! so many of them have gone that one is missing.
+//! so many of them have gone that one is missing. An answer that shows all rows is made of the one
+//! before: what stands in it in front of the first row that has changed, and behind the last one, is
+//! copied in one piece instead of being gathered from the records.
 
 use crate::store::{Change, Question, Read, Record, Select, View};
 use std::cmp::Ordering;
+use std::ops::Range;
 
 /// Rows kept beyond twice the number shown: as many may go before the bucket is read again. Few
 /// in tests, so that it happens.
@@ -15,6 +18,15 @@ pub(in crate::reactive) struct Rows {
     rows: Vec<Row>,
     /// Whether there are more behind them.
     is_cut: bool,
+    /// Of what was written last, if that was all rows.
+    intact: Intact,
+}
+
+/// How many rows are still those that were written last: from the first one on, and up to the last.
+#[derive(Clone, Copy, Default)]
+struct Intact {
+    head: usize,
+    tail: usize,
 }
 
 struct Row {
@@ -22,6 +34,8 @@ struct Row {
     record: Record,
     /// What is shown of it, if that is not the whole record.
     shown: Option<Box<[u8]>>,
+    /// Length of what is shown, which is not looked up in the record: that is far away.
+    bytes: usize,
 }
 
 /// What a read makes of the rows.
@@ -73,6 +87,11 @@ impl<'q> Shape<'q> {
         if self.shown == 0 { 0 } else { self.skipped.saturating_add(self.shown) }
     }
 
+    /// Whether every row is shown.
+    fn shows_all(self) -> bool {
+        self.skipped == 0 && self.shown == usize::MAX
+    }
+
     fn kept(self) -> usize {
         self.wanted().saturating_mul(2).saturating_add(SPARE_ROWS)
     }
@@ -86,12 +105,19 @@ impl<'q> Shape<'q> {
     }
 
     fn row(self, place: u64, record: &Record, view: View<'_>) -> Row {
-        let shown = self.select.map(|select| {
+        let shown: Option<Box<[u8]>> = self.select.map(|select| {
             let mut shown = Vec::new();
             select.show(record, view.definition(), &mut shown);
             shown.into()
         });
-        Row { place, record: record.clone(), shown }
+        let bytes = shown.as_deref().unwrap_or_else(|| record.text()).len();
+        Row { place, record: record.clone(), shown, bytes }
+    }
+}
+
+impl Row {
+    fn text(&self) -> &[u8] {
+        self.shown.as_deref().unwrap_or_else(|| self.record.text())
     }
 }
 
@@ -120,7 +146,7 @@ impl Rows {
             let key = record.key(view.definition());
             shape.row(view.sequence(key.as_bytes()).expect("a record of the view is in it"), record, view)
         };
-        Self { rows: found.into_iter().map(row).collect(), is_cut }
+        Self { rows: found.into_iter().map(row).collect(), is_cut, intact: Intact::default() }
     }
 
     /// Takes note of a record that matched before, matches now, or both. Whether that may show.
@@ -139,11 +165,13 @@ impl Rows {
             && shape.compare((place, was), (place, is), view).is_eq()
         {
             self.rows[at] = shape.row(place, is, view);
+            self.changed(at..at + 1);
             return at < wanted;
         }
         let mut shows = false;
         if let Some(at) = left {
             self.rows.remove(at);
+            self.changed(at..at);
             shows = at < wanted;
         }
         if let Some(is) = is {
@@ -151,6 +179,7 @@ impl Rows {
             // Behind the last row kept there may be others that precede it.
             if at < self.rows.len() || !self.is_cut {
                 self.rows.insert(at, shape.row(place, is, view));
+                self.changed(at..at + 1);
                 self.is_cut |= self.rows.len() > shape.kept();
                 self.rows.truncate(shape.kept());
                 shows |= at < wanted;
@@ -159,10 +188,24 @@ impl Rows {
         shows
     }
 
-    /// Appends what is shown. Reads the bucket again if rows are missing.
-    pub(super) fn write(&mut self, question: &Question, shape: Shape<'_>, view: View<'_>, out: &mut Vec<u8>) {
+    /// Appends what is shown. `last` is what was written before, or anything if nothing was. Reads
+    /// the bucket again if rows are missing.
+    pub(super) fn write(
+        &mut self,
+        question: &Question,
+        shape: Shape<'_>,
+        view: View<'_>,
+        last: &[u8],
+        out: &mut Vec<u8>,
+    ) {
         if self.is_cut && self.rows.len() < shape.wanted() {
             *self = Self::read(question, shape, view);
+        }
+        let intact = std::mem::take(&mut self.intact);
+        if shape.shows_all() {
+            splice_array(&self.rows, intact, last, out);
+            self.intact = Intact { head: self.rows.len(), tail: self.rows.len() };
+            return;
         }
         let end = shape.wanted().min(self.rows.len());
         let rows = &self.rows[shape.skipped.min(end)..end];
@@ -173,6 +216,12 @@ impl Rows {
             Order::Descending => write_array(rows.iter().rev(), out),
             Order::Ascending | Order::Sorted(_) => write_array(rows.iter(), out),
         }
+    }
+
+    /// Takes note that the rows of a range, among those there are now, are not what was written.
+    fn changed(&mut self, range: Range<usize>) {
+        self.intact.head = self.intact.head.min(range.start);
+        self.intact.tail = self.intact.tail.min(self.rows.len() - range.end);
     }
 
     fn find(&self, place: u64, record: &Record, shape: Shape<'_>, view: View<'_>) -> Result<usize, usize> {
@@ -186,9 +235,32 @@ fn write_array<'a>(rows: impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) {
         if at > 0 {
             out.push(b',');
         }
-        out.extend_from_slice(row.shown.as_deref().unwrap_or_else(|| row.record.text()));
+        out.extend_from_slice(row.text());
     }
     out.push(b']');
+}
+
+/// The same, taking from `last` what is still as it was.
+fn splice_array(rows: &[Row], intact: Intact, last: &[u8], out: &mut Vec<u8>) {
+    let Intact { head, tail } = intact;
+    debug_assert!(head + tail <= rows.len(), "an answer is written because a row has changed");
+    let changed_to = rows.len() - tail;
+    let separator = |at| if at == 0 { b'[' } else { b',' };
+    // Each row with what separates it from the one before, or from the one behind.
+    let bytes = |rows: &[Row]| rows.iter().map(|row| row.bytes + 1).sum::<usize>();
+    out.extend_from_slice(&last[..bytes(&rows[..head])]);
+    for (at, row) in rows.iter().enumerate().take(changed_to).skip(head) {
+        out.push(separator(at));
+        out.extend_from_slice(row.text());
+    }
+    if tail > 0 {
+        out.push(separator(changed_to));
+        out.extend_from_slice(&last[last.len() - bytes(&rows[changed_to..])..]);
+    } else if rows.is_empty() {
+        out.extend_from_slice(b"[]");
+    } else {
+        out.push(b']');
+    }
 }
 
 fn as_count(n: u64) -> usize {
