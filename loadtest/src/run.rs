@@ -23,6 +23,10 @@ use crate::tally::{Counted, Fault, Tally};
 use crate::timeline::Timeline;
 use crate::workload::{self, Workload};
 
+/// Connections of no use to the workload that are opened and closed for one that is: one in two is on a
+/// given shard of two, one in eight of eight.
+const TRIES_MAX: usize = 200;
+
 /// Why a run has no report.
 #[derive(Debug)]
 pub enum RunError {
@@ -184,7 +188,7 @@ fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> 
             RunError::Server(explain(&format!("connection {index}: "), &error, options, limit))
         };
         let start = Instant::now();
-        let mut session = Session::open(&dialer, options, index).map_err(failed)?;
+        let mut session = suitable(plan, &dialer, options, index).map_err(failed)?;
         shared.tally.connection(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX));
         let role = plan.role(index, &mut session).map_err(failed)?;
         lanes.push(Lane::new(session, role, &mut shared)?);
@@ -198,6 +202,22 @@ fn open(plan: &mut dyn Workload, options: &Options, observer: &mut Observer) -> 
     };
     shared.tally.record(false);
     Ok(Opened { dialer, driver: Driver::new(lanes, shared, options.rate)?, measured })
+}
+
+/// Opens connections until the workload has a use for one.
+fn suitable(
+    plan: &dyn Workload,
+    dialer: &Dialer,
+    options: &Options,
+    index: usize,
+) -> Result<Session, CallError> {
+    for _ in 0..TRIES_MAX {
+        let mut session = Session::open(dialer, options, index)?;
+        if plan.suits(&mut session)? {
+            return Ok(session);
+        }
+    }
+    Err(CallError::Protocol(format!("none of {TRIES_MAX} connections is of use: has the server one shard?")))
 }
 
 /// What went wrong while connections were opened, with what can be done about it.

@@ -66,7 +66,8 @@ impl Core {
             subscriptions += share.subscriptions;
         }
         let known = self.catalog.buckets();
-        let buckets = known.filter_map(|(name, placed)| Some((name, *figures.get(&placed.bucket)?)));
+        let buckets =
+            known.filter_map(|(name, placed)| Some((name, placed.core, *figures.get(&placed.bucket)?)));
         let mut out = Vec::new();
         let stats = StoreStats {
             name: STORE_NAME,

@@ -1,5 +1,6 @@
 //! What the server tells of its store (02 §7, §11), as JSON text.
 
+use crate::base::ids::CoreId;
 use crate::base::json;
 use crate::message::BucketFigures;
 
@@ -7,8 +8,8 @@ use crate::message::BucketFigures;
 pub struct StoreStats<'a> {
     /// The store's name.
     pub name: &'a str,
-    /// Name and figures of every bucket, in order of definition.
-    pub buckets: Vec<(&'a str, BucketFigures)>,
+    /// Name, core and figures of every bucket, in order of definition.
+    pub buckets: Vec<(&'a str, CoreId, BucketFigures)>,
     /// Named queries.
     pub queries: u64,
     /// Active subscriptions to them.
@@ -84,7 +85,7 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
     out.push(b'{');
     json::string_member(out, "name", stats.name);
     out.extend_from_slice(br#","buckets":"#);
-    buckets(out, stats.buckets.iter().map(|(name, _)| *name));
+    buckets(out, stats.buckets.iter().map(|(name, ..)| *name));
     out.push(b',');
     per_bucket(out, "records", stats, |figures| figures.records);
     out.push(b',');
@@ -102,24 +103,32 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
     per_bucket(out, "liveQueriesExamined", stats, |figures| figures.live_examined);
     out.push(b',');
     per_bucket(out, "liveQueriesUpdated", stats, |figures| figures.live_updated);
-    out.extend_from_slice(b"}}");
+    out.extend_from_slice(br#","shard":{"#);
+    let shards = stats.buckets.iter().map(|(name, core, _)| (*name, core.index() as u64));
+    numbers(out, shards);
+    out.extend_from_slice(b"}}}");
 }
 
 /// `"<what>":{"total":…,"perBucket":{…}}`
 fn per_bucket(out: &mut Vec<u8>, what: &str, stats: &StoreStats<'_>, figure: fn(&BucketFigures) -> u64) {
     json::string(out, what);
     out.extend_from_slice(br#":{"total":"#);
-    number(out, stats.buckets.iter().map(|(_, figures)| figure(figures)).sum());
+    number(out, stats.buckets.iter().map(|(.., figures)| figure(figures)).sum());
     out.extend_from_slice(br#","perBucket":{"#);
-    for (at, (name, figures)) in stats.buckets.iter().enumerate() {
+    numbers(out, stats.buckets.iter().map(|(name, _, figures)| (*name, figure(figures))));
+    out.extend_from_slice(b"}}");
+}
+
+/// Members with numbers, without braces.
+fn numbers<'a>(out: &mut Vec<u8>, members: impl Iterator<Item = (&'a str, u64)>) {
+    for (at, (name, n)) in members.enumerate() {
         if at > 0 {
             out.push(b',');
         }
         json::string(out, name);
         out.push(b':');
-        number(out, figure(figures));
+        number(out, n);
     }
-    out.extend_from_slice(b"}}");
 }
 
 fn number(out: &mut Vec<u8>, n: u64) {

@@ -150,7 +150,7 @@ fn live_queries_are_found_by_what_they_ask_for() {
         b → {"id":2,"type":"store.insert","bucket":"u","data":{"name":"n","role":"z"}}
         b ← {"id":2,"type":"result","data":"<any>"}
         b → {"id":3,"type":"store.stats"}
-        b ← {"id":3,"type":"result","data":{"x":{"liveQueriesExamined":{"total":1,"perBucket":{"u":1,"…":0}},"liveQueriesUpdated":{"total":1,"perBucket":{"u":1,"…":0}}},"…":0}}
+        b ← {"id":3,"type":"result","data":{"x":{"liveQueriesExamined":{"total":1,"perBucket":{"u":1,"…":0}},"liveQueriesUpdated":{"total":1,"perBucket":{"u":1,"…":0}},"shard":{"u":"<any>","…":0}},"…":0}}
         "#,
     );
 }

@@ -10,7 +10,7 @@ mod options;
 mod values;
 
 pub use options::{Options, Target};
-pub use values::{Record, json_string};
+pub use values::{Record, Side, json_string};
 use values::{at_least_one, json_object, name, percent};
 
 const EXAMPLES: &str = "\
@@ -224,6 +224,10 @@ pub struct RecordArgs {
     /// What is read and written.
     #[command(flatten)]
     pub target: Target,
+    /// Use only connections that the server has on the bucket's shard (`local`), or on another one (`remote`);
+    /// for a server of several shards that tells where both are
+    #[arg(long, value_enum, value_name = "WHERE")]
+    pub side: Option<Side>,
     /// What all workloads have.
     #[command(flatten)]
     pub options: Options,
@@ -445,8 +449,8 @@ mod tests {
         assert_eq!((options.duration, options.warmup), (Duration::from_secs(5), Duration::from_secs(1)));
         assert_eq!((options.token.as_deref(), options.server_pid, options.core), (None, None, None));
         assert_eq!(options.json, None);
-        let WorkloadArgs::Get(RecordArgs { target, .. }) = workload else { panic!("not get") };
-        assert_eq!(target.bucket, "products");
+        let WorkloadArgs::Get(RecordArgs { target, side, .. }) = workload else { panic!("not get") };
+        assert_eq!((target.bucket.as_str(), side), ("products", None));
         assert_eq!(target.record.object(), r#"{"title":"Wireless Keyboard","price":79.99,"stock":25}"#);
     }
 
@@ -507,6 +511,7 @@ mod tests {
         refused("get --rate 0", "requests per second");
         refused("get --source here", "invalid IP address");
         refused("get --worker 1", "FIRST+COUNT+WORKERS");
+        refused("get --side near", "possible values: local, remote");
         refused("fanout --burst 0", "at least 1");
         refused("fanout --params 7", "a JSON object");
     }

@@ -3,6 +3,7 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use serde_json::value::RawValue;
 
 /// The longest phase that can be asked for, in seconds (a week): beyond it is a typing error.
@@ -51,6 +52,15 @@ impl FromStr for Record {
         let trimmed = text.trim();
         Ok(Self { members: trimmed[1..trimmed.len() - 1].trim().to_owned() })
     }
+}
+
+/// Where a connection is, seen from a bucket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Side {
+    /// On its shard.
+    Local,
+    /// On another one.
+    Remote,
 }
 
 /// `text` as a JSON string with its quotes.

@@ -3,7 +3,7 @@
 use memchr::memmem::Finder;
 use serde_json::Value;
 
-use super::{Moment, Role, Workload, record};
+use super::{Moment, Role, Workload, record, side};
 use crate::args::{RecordArgs, Target, json_string};
 use crate::definitions::Definition;
 use crate::session::{CallError, MASK, Session};
@@ -27,6 +27,10 @@ impl Workload for Get {
 
     fn needs(&self) -> Vec<Definition> {
         vec![Definition::bucket(&self.args.target.bucket)]
+    }
+
+    fn suits(&self, session: &mut Session) -> Result<bool, CallError> {
+        side::suits(&self.args, session)
     }
 
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {

@@ -1,6 +1,6 @@
 //! `insert`: each connection inserts records whose ids the server generates.
 
-use super::{Moment, Role, Workload, record};
+use super::{Moment, Role, Workload, record, side};
 use crate::args::{RecordArgs, json_string};
 use crate::definitions::Definition;
 use crate::session::{CallError, MASK, Session};
@@ -24,6 +24,10 @@ impl Workload for Insert {
 
     fn needs(&self) -> Vec<Definition> {
         vec![Definition::bucket(&self.args.target.bucket)]
+    }
+
+    fn suits(&self, session: &mut Session) -> Result<bool, CallError> {
+        side::suits(&self.args, session)
     }
 
     fn role(&mut self, _index: usize, _session: &mut Session) -> Result<Box<dyn Role>, CallError> {

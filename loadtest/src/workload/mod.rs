@@ -18,6 +18,7 @@ mod mixed;
 mod reactive;
 mod record;
 mod results;
+mod side;
 mod transaction;
 mod transfer;
 mod update;
@@ -51,6 +52,14 @@ pub trait Workload: Debug {
     /// The server refuses it.
     fn prepare(&mut self, _control: &Control<'_>) -> Result<(), CallError> {
         Ok(())
+    }
+
+    /// Whether it has a use for this connection; another one is opened instead if not.
+    ///
+    /// # Errors
+    /// The server does not tell what decides it.
+    fn suits(&self, _session: &mut Session) -> Result<bool, CallError> {
+        Ok(true)
     }
 
     /// Prepares connection `index` of [`Workload::lanes`] and [`Workload::stalled`], in ascending order.

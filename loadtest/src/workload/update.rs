@@ -1,7 +1,7 @@
 //! `update`: each connection updates its own record, whose `_version` grows by one each time (S-90).
 
 use super::record::Versions;
-use super::{Moment, Role, Workload, record};
+use super::{Moment, Role, Workload, record, side};
 use crate::args::{Record, RecordArgs, Target, json_string};
 use crate::definitions::Definition;
 use crate::session::{CallError, MASK, Session};
@@ -25,6 +25,10 @@ impl Workload for Update {
 
     fn needs(&self) -> Vec<Definition> {
         vec![Definition::bucket(&self.args.target.bucket)]
+    }
+
+    fn suits(&self, session: &mut Session) -> Result<bool, CallError> {
+        side::suits(&self.args, session)
     }
 
     fn role(&mut self, index: usize, session: &mut Session) -> Result<Box<dyn Role>, CallError> {

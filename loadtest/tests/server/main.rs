@@ -42,6 +42,8 @@ fn every_workload_finds_nothing_wrong() {
     for line in [
         "idle --connections 20 --query product-catalog",
         "get --connections 3 --in-flight 4",
+        "get --connections 3 --side local",
+        "update --connections 3 --side remote --in-flight 4",
         "insert --connections 3 --in-flight 4",
         "update --connections 3 --in-flight 4",
         "mixed --connections 3 --in-flight 4",
@@ -172,5 +174,7 @@ fn operators_are_told_what_is_wrong() {
     assert!(error.contains("--source is not of this machine"), "{error}");
     let error = run_line(server.address(), "get --server-pid 4294967295").unwrap_err();
     assert!(matches!(error, RunError::Arguments(_)), "{error}");
+    let error = run_line(server.address(), "get --side remote --connections 1").unwrap_err().to_string();
+    assert!(error.contains("has the server one shard?"), "{error}");
     server.stop(0);
 }
