@@ -17,6 +17,9 @@ use smallvec::SmallVec;
 #[derive(Default)]
 pub(super) struct Overlay(SmallVec<[(BucketId, Delta); 1]>);
 
+/// Transactions rarely write to more; those that do pay for moving what they have so far.
+const TYPICAL_BUCKETS: usize = 4;
+
 /// Results by place in the client's list, and the writes that lead to them.
 type Executed = (PlacedResults, Overlay);
 
@@ -141,8 +144,9 @@ impl Shard {
         steps: impl Iterator<Item = (usize, &'a Step<Target>)>,
         now: Now,
     ) -> Result<Executed, (usize, Fault)> {
-        let mut overlay = Overlay::default();
-        let mut results = PlacedResults::with_capacity(steps.size_hint().0);
+        let count = steps.size_hint().0;
+        let mut overlay = Overlay(SmallVec::with_capacity(count.min(TYPICAL_BUCKETS)));
+        let mut results = PlacedResults::with_capacity(count);
         let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
             let result = match bucket {

@@ -1,7 +1,8 @@
-//! A parser for the text that clients mostly send: members of a line or two, strings without
-//! escapes, short numbers. It reads each byte once and notes which parts are canonical already.
+//! A parser for the text that clients mostly send. It reads each byte once and notes which parts are
+//! canonical already.
 //!
-//! It knows no errors: what it does not take, for whatever reason, simd-json judges.
+//! It knows no errors: what it does not take (integers of many digits, escaped surrogates, what is
+//! no JSON), simd-json judges.
 
 use super::Number;
 use super::tape::{Node, Tape};
@@ -12,8 +13,8 @@ use smallvec::SmallVec;
 
 /// Fills the tape with the value that `text` is. False, and a tape with anything on it, for text
 /// that is not taken; it may be JSON nevertheless.
-pub(super) fn scan(text: &[u8], tape: &mut Tape) -> bool {
-    tape.nodes.clear();
+pub(super) fn scan(text: &str, tape: &mut Tape) -> bool {
+    tape.clear();
     Scanner { text, at: 0, tape, open: None, depth: 0, odd_until: 0 }.document().is_some()
 }
 
@@ -21,7 +22,7 @@ pub(super) fn scan(text: &[u8], tape: &mut Tape) -> bool {
 type Taken<T> = Option<T>;
 
 struct Scanner<'a> {
-    text: &'a [u8],
+    text: &'a str,
     at: usize,
     tape: &'a mut Tape,
     /// Where on the tape the innermost container is that has not ended.
@@ -149,7 +150,7 @@ impl Scanner<'_> {
         if start < self.odd_until || self.open.is_none() {
             return;
         }
-        if is_object && has_duplicates(&nodes[open as usize + 1..], len, self.text) {
+        if is_object && has_duplicates(&nodes[open as usize + 1..], len, &self.tape.strings, self.text) {
             self.odd_until = self.at;
             return;
         }
@@ -175,16 +176,45 @@ impl Scanner<'_> {
             return None;
         }
         let start = self.at + 1;
-        let end = start + plain_prefix(&self.text[start..]);
-        if self.text.get(end) != Some(&b'"') {
+        let text = self.text.as_bytes();
+        let end = start + plain_prefix(&text[start..]);
+        match text.get(end)? {
+            b'"' => {
+                self.at = end + 1;
+                Some(Node::String { start: position(start)?, end: position(end)? })
+            }
+            b'\\' => self.escaped(start, end),
+            _ => None,
+        }
+    }
+
+    /// A string from its start on, whose first backslash is at `at`.
+    fn escaped(&mut self, start: usize, mut at: usize) -> Taken<Node> {
+        let text = self.text.as_bytes();
+        let from = position(self.tape.strings.len())?;
+        let (mut copied, mut is_canonical) = (start, true);
+        while text.get(at)? == &b'\\' {
+            self.tape.strings.push_str(&self.text[copied..at]);
+            let escape = Escape::read(&text[at + 1..])?;
+            self.tape.strings.push(escape.character);
+            is_canonical &= escape.is_canonical;
+            copied = at + 1 + escape.bytes;
+            at = copied + plain_prefix(&text[copied..]);
+        }
+        if text[at] != b'"' {
             return None;
         }
-        self.at = end + 1;
-        Some(Node::String { start: position(start)?, end: position(end)?, is_plain: true })
+        self.tape.strings.push_str(&self.text[copied..at]);
+        self.at = at + 1;
+        if !is_canonical {
+            self.odd_until = self.at;
+        }
+        let (start, end) = if is_canonical { (position(start)?, position(at)?) } else { (0, 0) };
+        Some(Node::Escaped { start, end, from, until: position(self.tape.strings.len())? })
     }
 
     fn literal(&mut self, text: &[u8], node: Node) -> Taken<Node> {
-        if !self.text[self.at..].starts_with(text) {
+        if !self.text.as_bytes()[self.at..].starts_with(text) {
             return None;
         }
         self.at += text.len();
@@ -244,14 +274,14 @@ impl Scanner<'_> {
             }
         }
         let text = &self.text[start..self.at];
-        let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+        let value: f64 = text.parse().ok()?;
         if !value.is_finite() {
             return None;
         }
         let number = Number::from_f64(value);
         let mut canonical: SmallVec<[u8; DOUBLE_BYTES_MAX]> = SmallVec::new();
         number.write(&mut canonical);
-        if canonical.as_slice() != text {
+        if canonical.as_slice() != text.as_bytes() {
             self.odd_until = self.at;
         }
         Some(number)
@@ -279,7 +309,42 @@ impl Scanner<'_> {
     /// The byte here, or 0, which no JSON text contains, at the end.
     #[inline]
     fn peek(&self) -> u8 {
-        self.text.get(self.at).copied().unwrap_or(0)
+        self.text.as_bytes().get(self.at).copied().unwrap_or(0)
+    }
+}
+
+/// What follows a backslash.
+struct Escape {
+    character: char,
+    /// Without the backslash.
+    bytes: usize,
+    /// Whether canonical text has it like that.
+    is_canonical: bool,
+}
+
+impl Escape {
+    fn read(text: &[u8]) -> Taken<Self> {
+        let short = |character| Some(Self { character, bytes: 1, is_canonical: character != '/' });
+        match text.first()? {
+            b'"' => short('"'),
+            b'\\' => short('\\'),
+            b'/' => short('/'),
+            b'b' => short('\u{8}'),
+            b'f' => short('\u{c}'),
+            b'n' => short('\n'),
+            b'r' => short('\r'),
+            b't' => short('\t'),
+            b'u' => {
+                let digits = text.get(1..5)?;
+                let digit = |code: u32, digit: &u8| Some(code * 16 + char::from(*digit).to_digit(16)?);
+                let character = char::from_u32(digits.iter().try_fold(0, digit)?)?;
+                let has_short_form = matches!(character, '\u{8}' | '\u{c}' | '\n' | '\r' | '\t');
+                let is_canonical =
+                    character < ' ' && !has_short_form && !digits.iter().any(u8::is_ascii_uppercase);
+                Some(Self { character, bytes: 5, is_canonical })
+            }
+            _ => None,
+        }
     }
 }
 

@@ -19,12 +19,18 @@ pub(super) enum Node {
     Null,
     Boolean(bool),
     Number(Number),
-    /// The text between the quotes, without escapes.
+    /// Between its quotes in the text, where it is canonical: without escapes.
     String {
         start: u32,
         end: u32,
-        /// Whether it is like that, in quotes, in the text and in canonical text.
-        is_plain: bool,
+    },
+    /// Among the strings of the tape, from one byte to another.
+    Escaped {
+        from: u32,
+        until: u32,
+        /// Between its quotes in the text, if it is canonical there; else 0.
+        start: u32,
+        end: u32,
     },
     /// Its members follow.
     Object(Container),
@@ -47,6 +53,15 @@ pub(super) struct Container {
 #[derive(Default)]
 pub(super) struct Tape {
     pub(super) nodes: Vec<Node>,
+    /// Those that had escapes, one behind the other, without.
+    pub(super) strings: String,
+}
+
+impl Tape {
+    pub(super) fn clear(&mut self) {
+        self.nodes.clear();
+        self.strings.clear();
+    }
 }
 
 /// Buffers that every parse of a core reuses.
@@ -63,21 +78,19 @@ impl Parser {
     /// [`Malformed`] as described there.
     pub fn parse<'t>(&'t mut self, text: &'t [u8]) -> Result<Document<'t>, Malformed> {
         let text = simdutf8::basic::from_utf8(text).map_err(|_| Malformed)?;
-        if scan(text.as_bytes(), &mut self.tape) {
-            return Ok(Document { text, nodes: &self.tape.nodes });
+        if !scan(text, &mut self.tape) {
+            self.odd.parse(text, &mut self.tape)?;
         }
-        let text = self.odd.parse(text.as_bytes(), &mut self.tape)?;
-        Ok(Document { text, nodes: &self.tape.nodes })
+        Ok(Document { text, tape: &self.tape })
     }
 }
 
 /// A parsed text.
 #[derive(Clone, Copy)]
 pub struct Document<'t> {
-    /// That the nodes point into.
     pub(super) text: &'t str,
-    /// At least one.
-    pub(super) nodes: &'t [Node],
+    /// At least one node.
+    pub(super) tape: &'t Tape,
 }
 
 impl<'t> Document<'t> {
@@ -94,39 +107,31 @@ struct Odd {
     input: Vec<u8>,
     /// Empty between parses; only its allocation is kept.
     tape: Option<simd_json::Tape<'static>>,
-    /// All strings of the text, one behind the other.
-    strings: String,
 }
 
 impl Default for Odd {
     fn default() -> Self {
         // A typical request; grows with the largest message seen.
         const INPUT_BYTES: usize = 512;
-        Self {
-            buffers: Buffers::with_max_depth(INPUT_BYTES, JSON_DEPTH_MAX),
-            input: Vec::new(),
-            tape: None,
-            strings: String::new(),
-        }
+        Self { buffers: Buffers::with_max_depth(INPUT_BYTES, JSON_DEPTH_MAX), input: Vec::new(), tape: None }
     }
 }
 
 impl Odd {
-    /// Fills the tape; the result is the text that it points into.
-    fn parse(&mut self, text: &[u8], tape: &mut Tape) -> Result<&str, Malformed> {
-        tape.nodes.clear();
-        self.strings.clear();
+    fn parse(&mut self, text: &str, tape: &mut Tape) -> Result<(), Malformed> {
+        tape.clear();
         self.input.clear();
-        self.input.extend_from_slice(text);
+        self.input.extend_from_slice(text.as_bytes());
         let mut odd = self.tape.take().map_or_else(|| simd_json::Tape(Vec::new()), simd_json::Tape::reset);
         // The empty text reaches no state in which simd-json would look at a byte.
         let parsed =
             !text.is_empty() && simd_json::fill_tape(&mut self.input, &mut self.buffers, &mut odd).is_ok();
         if parsed {
-            tape.nodes.extend(odd.0.iter().map(|node| moved(node, &mut self.strings)));
+            let Tape { nodes, strings } = tape;
+            nodes.extend(odd.0.iter().map(|node| moved(node, strings)));
         }
         self.tape = Some(odd.reset());
-        if parsed { Ok(&self.strings) } else { Err(Malformed) }
+        if parsed { Ok(()) } else { Err(Malformed) }
     }
 }
 
@@ -136,9 +141,9 @@ fn moved(node: &simd_json::Node<'_>, strings: &mut String) -> Node {
     let container = |len, count| Container { start: 0, end: 0, len: at(len), width: at(count + 1) };
     match node {
         simd_json::Node::String(text) => {
-            let start = strings.len();
+            let from = at(strings.len());
             strings.push_str(text);
-            Node::String { start: at(start), end: at(strings.len()), is_plain: false }
+            Node::Escaped { from, until: at(strings.len()), start: 0, end: 0 }
         }
         simd_json::Node::Object { len, count } => Node::Object(container(*len, *count)),
         simd_json::Node::Array { len, count } => Node::Array(container(*len, *count)),
@@ -201,15 +206,15 @@ mod tests {
     fn judged(text: &str) -> Option<String> {
         let mut tape = Tape::default();
         let mut odd = Odd::default();
-        let text = odd.parse(text.as_bytes(), &mut tape).ok()?;
-        let document = Document { text, nodes: &tape.nodes };
+        odd.parse(text, &mut tape).ok()?;
+        let document = Document { text, tape: &tape };
         let mut out = Vec::new();
         document.root().write(&mut out);
         Some(String::from_utf8(out).unwrap())
     }
 
     /// Pieces that make JSON now and then, and otherwise nearly.
-    const PIECES: [&str; 40] = [
+    const PIECES: [&str; 45] = [
         "{",
         "}",
         "[",
@@ -224,7 +229,12 @@ mod tests {
         "\"čau 😀\"",
         "\"12345678\"",
         "\"x\\n\"",
-        "\"\\u0041\"",
+        "\"\\u0041\\/\"",
+        "\"\\u001f\\\\\"",
+        "\"\\u001F\"",
+        "\"\\ud83d\\ude00\"",
+        "{\"\\t\":",
+        ",\"\\u0061\":",
         "\"\u{1}\"",
         "\"",
         "0",

@@ -19,7 +19,10 @@ impl<'a, 't> Value<'a, 't> {
     /// Its text, if it is a string.
     pub fn as_str(self) -> Option<&'t str> {
         match *self.node() {
-            Node::String { start, end, .. } => Some(&self.document.text[start as usize..end as usize]),
+            Node::String { start, end } => Some(&self.document.text[start as usize..end as usize]),
+            Node::Escaped { from, until, .. } => {
+                Some(&self.document.tape.strings[from as usize..until as usize])
+            }
             _ => None,
         }
     }
@@ -66,10 +69,10 @@ impl<'a, 't> Value<'a, 't> {
 
     /// It as an object that is canonical text already, if it is one.
     pub(super) fn plain_object(self) -> Option<Plain<'t>> {
-        let Document { text, nodes } = *self.document;
+        let Document { text, tape } = *self.document;
         match *self.node() {
             Node::Object(object) if object.end != 0 => {
-                Some(Plain { text: text.as_bytes(), nodes: &nodes[self.at + 1..], object })
+                Some(Plain { text: text.as_bytes(), nodes: &tape.nodes[self.at + 1..], object })
             }
             _ => None,
         }
@@ -82,11 +85,13 @@ impl<'a, 't> Value<'a, 't> {
             Node::Boolean(true) => out.extend_from_slice(b"true"),
             Node::Boolean(false) => out.extend_from_slice(b"false"),
             Node::Number(number) => number.write(out),
+            Node::Escaped { from, until, end: 0, .. } => {
+                write::string(out, &self.document.tape.strings[from as usize..until as usize]);
+            }
             // With its quotes.
-            Node::String { start, end, is_plain: true } => {
+            Node::String { start, end } | Node::Escaped { start, end, .. } => {
                 out.extend_from_slice(self.bytes(start - 1, end + 1));
             }
-            Node::String { start, end, is_plain: false } => write::utf8(out, self.bytes(start, end)),
             Node::Array(container) | Node::Object(container) => match self.plain(container) {
                 Some(text) => out.extend_from_slice(text),
                 None if matches!(self.node(), Node::Array(_)) => self.write_array(out),
@@ -123,7 +128,7 @@ impl<'a, 't> Value<'a, 't> {
     }
 
     fn node(self) -> &'t Node {
-        &self.document.nodes[self.at]
+        &self.document.tape.nodes[self.at]
     }
 
     fn bytes(self, start: u32, end: u32) -> &'t [u8] {
@@ -159,8 +164,8 @@ impl<'a, 't> Iterator for Members<'a, 't> {
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.left = self.left.checked_sub(1)?;
-        let Document { text, nodes } = *self.document;
-        let name = name(&nodes[self.at], text.as_bytes());
+        let Document { text, tape } = *self.document;
+        let name = name(&tape.nodes[self.at], &tape.strings, text);
         let value = Value::at(self.document, self.at + 1);
         self.at += 1 + value.node().width();
         Some((name, value))
@@ -176,7 +181,8 @@ impl ExactSizeIterator for Members<'_, '_> {}
 impl<'a, 't> Members<'a, 't> {
     /// Visits each name once, at its first place and with its last value (P-34).
     pub fn for_each_last(self, mut visit: impl FnMut(&'t [u8], Value<'a, 't>)) {
-        if !has_duplicates(&self.document.nodes[self.at..], self.left, self.document.text.as_bytes()) {
+        let Document { text, tape } = *self.document;
+        if !has_duplicates(&tape.nodes[self.at..], self.left, &tape.strings, text) {
             return self.for_each(|(key, value)| visit(key, value));
         }
         let mut last: std::collections::HashMap<&[u8], Value<'a, 't>, ahash::RandomState> =
@@ -215,10 +221,18 @@ impl<'t> Plain<'t> {
         let Container { start: base, end, len, .. } = self.object;
         let mut name = self.nodes;
         (0..len).map(move |_| {
-            let Node::String { start, end: name_end, .. } = name[0] else { unreachable!("a name") };
+            let (Node::String { start, end: name_end } | Node::Escaped { start, end: name_end, .. }) =
+                name[0]
+            else {
+                unreachable!("a member begins with its name")
+            };
             name = &name[1 + name[1].width()..];
             let value_end = match name.first() {
-                Some(Node::String { start: next, .. }) if *next < end => *next - 2,
+                Some(Node::String { start: next, .. } | Node::Escaped { start: next, .. })
+                    if (start..end).contains(next) =>
+                {
+                    *next - 2
+                }
                 _ => end - 1,
             };
             let between = |start: u32, end: u32| Span::between(start - base, end - base);
@@ -229,7 +243,7 @@ impl<'t> Plain<'t> {
 
 /// Whether an object whose members begin at the beginning of `nodes` has a name twice; `true` also
 /// if it has so many members that finding out is as much work as what has to be done then.
-pub(super) fn has_duplicates(nodes: &[Node], members: usize, text: &[u8]) -> bool {
+pub(super) fn has_duplicates(nodes: &[Node], members: usize, strings: &str, text: &str) -> bool {
     /// More members than this are hardly ever told apart by one of 64 bits each.
     const TOLD_APART_MAX: usize = 16;
     if members > TOLD_APART_MAX {
@@ -238,7 +252,7 @@ pub(super) fn has_duplicates(nodes: &[Node], members: usize, text: &[u8]) -> boo
     let names = || {
         let mut at = 0;
         (0..members).map(move |_| {
-            let name = name(&nodes[at], text);
+            let name = name(&nodes[at], strings, text);
             at += 1 + nodes[at + 1].width();
             name
         })
@@ -255,7 +269,11 @@ pub(super) fn has_duplicates(nodes: &[Node], members: usize, text: &[u8]) -> boo
     false
 }
 
-fn name<'t>(node: &Node, text: &'t [u8]) -> &'t [u8] {
-    let Node::String { start, end, .. } = *node else { unreachable!("a member begins with its name") };
-    &text[start as usize..end as usize]
+#[inline]
+fn name<'t>(node: &Node, strings: &'t str, text: &'t str) -> &'t [u8] {
+    match *node {
+        Node::String { start, end } => &text.as_bytes()[start as usize..end as usize],
+        Node::Escaped { from, until, .. } => &strings.as_bytes()[from as usize..until as usize],
+        _ => unreachable!("a member begins with its name"),
+    }
 }
