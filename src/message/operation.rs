@@ -160,7 +160,8 @@ impl Operation {
 impl Namespace {
     /// The namespace of a name: the first prefix that fits, case-sensitive (P-61, P-64).
     pub fn of(name: &str) -> Self {
-        match name.split_once('.').map(|(prefix, _)| prefix) {
+        let prefix = name.bytes().position(|byte| byte == b'.').map(|end| &name[..end]);
+        match prefix {
             Some("store") => Self::Store,
             Some("rules") => Self::Rules,
             Some("identity") => Self::Identity,

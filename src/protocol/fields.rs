@@ -126,7 +126,8 @@ impl<'a, 't> Fields<'a, 't> {
     }
 }
 
-fn key(value: Value<'_, '_>) -> Key {
+/// As canonical JSON.
+pub(super) fn key(value: Value<'_, '_>) -> Key {
     let mut text = SmallVec::new();
     value.write(&mut text);
     text

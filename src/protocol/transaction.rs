@@ -1,6 +1,6 @@
 //! Transactions: a list of operations, all checked before anything runs (02 §9.2).
 
-use super::fields::Fields;
+use super::fields::{Fields, key};
 use crate::base::fault::Fault;
 use crate::base::json::{Object, Value};
 use crate::base::limits::TRANSACTION_OPERATIONS_MAX;
@@ -31,46 +31,82 @@ pub(super) fn decode<'t>(fields: Fields<'_, 't>) -> Result<Call<'t>, Fault> {
     Ok(Call::Transaction(steps))
 }
 
+/// The members that an operation may have, unless they are null; of several of a name the last one
+/// (P-34).
+#[derive(Default)]
+struct Parts<'a, 't> {
+    op: Option<Value<'a, 't>>,
+    bucket: Option<Value<'a, 't>>,
+    key: Option<Value<'a, 't>>,
+    data: Option<Value<'a, 't>>,
+    filter: Option<Value<'a, 't>>,
+    if_version: Option<Value<'a, 't>>,
+}
+
+impl<'a, 't> Parts<'a, 't> {
+    /// In one pass; `None` if the operation is no object.
+    fn of(operation: Value<'a, 't>) -> Option<Self> {
+        let mut parts = Self::default();
+        for (name, value) in operation.as_object()? {
+            let value = Some(value).filter(|value| !value.is_null());
+            match name {
+                b"op" => parts.op = value,
+                b"bucket" => parts.bucket = value,
+                b"key" => parts.key = value,
+                b"data" => parts.data = value,
+                b"filter" => parts.filter = value,
+                b"ifVersion" => parts.if_version = value,
+                _ => {}
+            }
+        }
+        Some(parts)
+    }
+}
+
 fn step<'t>(place: usize, operation: Value<'_, 't>) -> Result<Step<&'t str>, Fault> {
     let invalid = |reason: &str| Fault::validation(format!("operations[{place}]: {reason}"));
-    operation.as_object().ok_or_else(|| invalid("expected object"))?;
-    let fields = Fields(operation);
-    let op = fields
-        .any("op")
+    let parts = Parts::of(operation).ok_or_else(|| invalid("expected object"))?;
+    let op = parts
+        .op
         .and_then(Value::as_str)
         .filter(|op| OPS.contains(op))
         .ok_or_else(|| invalid(&format!("invalid \"op\" — expected one of: {}", OPS.join(", "))))?;
-    let bucket = fields
-        .any("bucket")
+    let bucket = parts
+        .bucket
         .and_then(Value::as_str)
         .filter(|bucket| !bucket.is_empty())
         .ok_or_else(|| invalid("missing or invalid \"bucket\""))?;
-    let key = || fields.optional_key().ok_or_else(|| invalid(&format!("\"{op}\" requires \"key\"")));
-    let object =
-        |name| fields.object(name).map_err(|_| invalid(&format!("\"{op}\" requires \"{name}\" object")));
+    let key = || parts.key.map(key).ok_or_else(|| invalid(&format!("\"{op}\" requires \"key\"")));
+    let object = |part: Option<Value<'_, 't>>, name| {
+        let object = part.and_then(Object::from_value);
+        object.ok_or_else(|| invalid(&format!("\"{op}\" requires \"{name}\" object")))
+    };
+    let data = || object(parts.data, "data");
     let filter = |object: &Object| {
         Filter::from_object(object)
             .map_err(|reason| Fault::from(reason.within(&format!("operations[{place}]"))))
     };
-    let if_version = || {
-        let number = fields.optional_number("ifVersion");
-        number.map_err(|_| invalid("invalid \"ifVersion\" — expected number"))
+    let if_version = || match parts.if_version {
+        None => Ok(None),
+        Some(value) => {
+            let number = value.as_number().map(Some);
+            number.ok_or_else(|| invalid("invalid \"ifVersion\" — expected number"))
+        }
     };
     let verb = match op {
         "get" => Verb::Read(Question::unfiltered(Read::Get(key()?))),
-        "insert" => Verb::Insert(object("data")?),
-        "update" => {
-            let key = key()?;
-            Verb::Update { key, data: object("data")?, if_version: if_version()? }
-        }
+        "insert" => Verb::Insert(data()?),
+        "update" => Verb::Update { key: key()?, data: data()?, if_version: if_version()? },
         "delete" => Verb::Delete { key: key()?, if_version: if_version()? },
-        "where" => Verb::Read(Question { filter: filter(&object("filter")?)?, read: Read::All }),
-        "findOne" => Verb::Read(Question { filter: filter(&object("filter")?)?, read: Read::One }),
+        "where" | "findOne" => {
+            let read = if op == "where" { Read::All } else { Read::One };
+            Verb::Read(Question { filter: filter(&object(parts.filter, "filter")?)?, read })
+        }
         _ => {
-            let object = fields
-                .optional_object("filter")
-                .map_err(|_| invalid("invalid \"filter\" — expected object"))?;
-            let filter = object.as_ref().map(filter).transpose()?.unwrap_or_default();
+            let object = parts.filter.map(|filter| {
+                Object::from_value(filter).ok_or_else(|| invalid("invalid \"filter\" — expected object"))
+            });
+            let filter = object.transpose()?.as_ref().map(filter).transpose()?.unwrap_or_default();
             Verb::Read(Question { filter, read: Read::Count })
         }
     };

@@ -96,6 +96,14 @@ impl Delta {
     /// first so that an insert of the same key finds it free (S-178).
     pub fn into_writes(mut self) -> Writes {
         let mut writes = Writes::new();
+        if self.writes.len() == 1
+            && let Some((key, pending)) = self.writes.pop()
+        {
+            writes.extend(pending.removes.then_some(Write::Delete(key)));
+            writes.extend(pending.updated.map(Write::Update));
+            writes.extend(pending.inserted.map(|(_, record)| Write::Insert(record)));
+            return writes;
+        }
         let removed = self.writes.iter().filter(|(_, pending)| pending.removes);
         writes.extend(removed.map(|(key, _)| Write::Delete(key.clone())));
         writes.extend(
