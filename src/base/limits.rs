@@ -75,6 +75,10 @@ pub const EVENTS_WAITING_MAX: usize = 65_536;
 /// would otherwise ask for more than there is memory.
 pub const TRANSACTION_RESULT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
+/// Operations of transactions over several cores that run together, as one. They hold all of their
+/// locks together; a transaction with more of them runs alone.
+pub const BATCH_OPERATIONS_MAX: usize = 256;
+
 /// Requests of one connection that execute together, for one core. Enough to hide the way
 /// there and back; each may have a large answer.
 pub const FLIGHT_REQUESTS_MAX: usize = 128;

@@ -186,12 +186,12 @@ pub enum Leave {
 pub struct Prepare {
     /// Which transaction.
     pub txn: TxnId,
-    /// Whose, at the coordinator. Transactions of one connection do not overtake each other.
-    pub conn: ConnId,
     /// What is asked.
     pub steps: PlacedSteps,
     /// Whether a yes is the commit (last agent).
     pub commits: bool,
+    /// Whether it is several that were put together, and may be split again.
+    pub is_batch: bool,
 }
 
 /// A participant's vote.

@@ -187,7 +187,7 @@ impl Core {
                     let op = Op::Transaction(steps.into_iter().map(|(_, step)| step).collect());
                     self.post(core, Mail::Request(Request { origin, op }), out);
                 }
-                Some(_) => self.coordinate(conn, steps, out),
+                Some(_) => self.coordinate(conn, steps),
                 // A plan that reads nothing.
                 None => {
                     let outcome = Outcome::Data(Json::Fixed("{}"));

@@ -1,79 +1,125 @@
 //! Transactions over several cores, as the connection's core runs them.
 //!
-//! Those of one connection over the same cores may be under way together: each follows the one
-//! ahead from core to core and is decided behind it, so that they happen one after the other
-//! (P-121) as seen by everybody.
+//! Those of one connection happen one after the other (P-121). While one is under way those behind it
+//! wait, and then run together, as one.
 
 use super::Core;
 use super::outbox::Outbox;
 use crate::base::ids::{ConnId, CoreId, TxnId};
+use crate::base::limits::BATCH_OPERATIONS_MAX;
+use crate::base::moment::Moment;
 use crate::message::{Answer, Json, Mail, Outcome, Prepare, Step, Target, Vote};
-use crate::txn::{Coordinator, Next, Part};
+use crate::txn::sabotage::{self, Sabotage};
+use crate::txn::{Coordinator, Next, Operations};
 use slab::Slab;
 use smallvec::SmallVec;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
-/// The transactions that this core coordinates, by their place in `TxnId`.
+/// The transactions that this core coordinates.
 #[derive(Default)]
 pub(super) struct Coordinators {
+    /// What is under way, by its place in `TxnId`.
     running: Slab<Running>,
-    /// The latest of each connection that has any.
-    latest: BTreeMap<ConnId, usize>,
-    /// Whether those that begin are marked, in turn: so the flush knows those that were there.
+    /// The connections that have any.
+    lines: BTreeMap<ConnId, Line>,
+    /// Connections whose next transactions begin when the present input has been handled, so that
+    /// those that came in together run together.
+    due: VecDeque<ConnId>,
+    /// How many transactions there are, under way and waiting.
+    count: usize,
+    /// Whether those that come are marked, in turn: so the flush knows those that were there.
     mark: bool,
-    /// A dropped bucket's core, to be told when none of so many transactions runs any more, which
-    /// were there when the flush was asked for.
+    /// A dropped bucket's core, to be told when none of so many transactions is left, which were there
+    /// when the flush was asked for.
     flush: Option<(usize, CoreId)>,
 }
 
+/// A transaction, or a batch of several.
 struct Running {
     conn: ConnId,
     coordinator: Coordinator<Step<Target>, Json>,
-    /// The one of the same connection before it, undecided.
-    ahead: Option<usize>,
-    /// The one after it.
-    behind: Option<usize>,
-    /// That of the coordinators when it began.
-    mark: bool,
+    /// Of each transaction, that of the coordinators when it came.
+    marks: SmallVec<[bool; 8]>,
+}
+
+/// The transactions of one connection that are not under way.
+#[derive(Default)]
+struct Line {
+    waiting: VecDeque<(Operations<Step<Target>>, bool)>,
+    /// Whether others are.
+    is_running: bool,
+    /// How many of the first run one by one: they were a batch that has failed.
+    singly: usize,
+}
+
+impl Line {
+    /// Takes the next transaction out, or the next batch.
+    fn next(&mut self) -> (Vec<Operations<Step<Target>>>, SmallVec<[bool; 8]>) {
+        let mut operations = 0;
+        let fits = self.waiting.iter().take_while(|(transaction, _)| {
+            operations += transaction.len();
+            operations <= BATCH_OPERATIONS_MAX
+        });
+        let count = if self.singly > 0 { 1 } else { fits.count().max(1) };
+        self.singly = self.singly.saturating_sub(1);
+        self.is_running = true;
+        self.waiting.drain(..count).unzip()
+    }
 }
 
 impl Coordinators {
     pub(super) fn len(&self) -> usize {
-        self.running.len()
+        self.count
     }
 
-    /// Notes a transaction behind the others of its connection; its place.
-    fn begin(&mut self, conn: ConnId, coordinator: Coordinator<Step<Target>, Json>) -> usize {
-        let place = self.running.vacant_key();
-        let ahead = self.latest.insert(conn, place);
-        if let Some(ahead) = ahead {
-            self.running[ahead].behind = Some(place);
+    /// Notes a transaction behind the others of its connection.
+    fn enter(&mut self, conn: ConnId, transaction: Operations<Step<Target>>) {
+        let line = self.lines.entry(conn).or_default();
+        if line.waiting.is_empty() && !line.is_running {
+            self.due.push_back(conn);
         }
-        self.running.insert(Running { conn, coordinator, ahead, behind: None, mark: self.mark })
+        line.waiting.push_back((transaction, self.mark));
+        self.count += 1;
     }
 
-    /// How far the one ahead has got, if there is one.
-    fn ahead_of(&self, place: usize) -> Option<Option<CoreId>> {
-        self.running[place].ahead.map(|ahead| self.running[ahead].coordinator.reached())
+    /// Begins what is due; its place.
+    fn begin(&mut self) -> Option<usize> {
+        let conn = self.due.pop_front()?;
+        let (transactions, marks) = self.lines.get_mut(&conn).expect("something of it is due").next();
+        Some(self.running.insert(Running { conn, coordinator: Coordinator::new(transactions), marks }))
     }
 
-    /// Forgets a transaction that is decided; its connection, and the one behind it.
-    fn end(&mut self, place: usize) -> (ConnId, Option<usize>) {
-        let Running { conn, behind, mark, .. } = self.running.remove(place);
-        match behind {
-            Some(behind) => self.running[behind].ahead = None,
-            None => drop(self.latest.remove(&conn)),
+    /// Forgets what is decided, and lets those behind it begin; whose it was.
+    fn end(&mut self, place: usize) -> ConnId {
+        let Running { conn, marks, .. } = self.running.remove(place);
+        self.count -= marks.len();
+        if let Some((earlier, _)) = &mut self.flush {
+            *earlier -= marks.iter().filter(|mark| **mark != self.mark).count();
         }
-        if let Some((earlier, _)) = self.flush.as_mut().filter(|_| mark != self.mark) {
-            *earlier -= 1;
+        let line = self.lines.get_mut(&conn).expect("something of it was running");
+        line.is_running = false;
+        if line.waiting.is_empty() {
+            self.lines.remove(&conn);
+        } else {
+            self.due.push_back(conn);
         }
-        (conn, behind)
+        conn
     }
 
-    /// Asks for a flush of the channel to `core` behind everything that runs now.
+    /// Puts the transactions of a batch that has failed back where they were.
+    fn split(&mut self, place: usize, transactions: Vec<Operations<Step<Target>>>) {
+        let Running { conn, marks, .. } = self.running.remove(place);
+        let line = self.lines.get_mut(&conn).expect("something of it was running");
+        line.is_running = false;
+        line.singly = transactions.len();
+        transactions.into_iter().zip(marks).rev().for_each(|waiting| line.waiting.push_front(waiting));
+        self.due.push_back(conn);
+    }
+
+    /// Asks for a flush of the channel to `core` behind all transactions that there are now.
     pub(super) fn flush_later(&mut self, core: CoreId) {
         self.mark = !self.mark;
-        let earlier = self.flush.replace((self.running.len(), core));
+        let earlier = self.flush.replace((self.count, core));
         assert!(earlier.is_none(), "changes are made one after the other");
     }
 
@@ -84,65 +130,66 @@ impl Coordinators {
 }
 
 impl Core {
-    /// Starts a transaction. Its outcome does not depend on the connection any more.
-    pub(super) fn coordinate(&mut self, conn: ConnId, steps: Vec<(CoreId, Step<Target>)>, out: &mut Outbox) {
-        let operations = steps.len();
-        let mut parts = SmallVec::<[Part<Step<Target>>; 4]>::new();
-        for (place, (core, step)) in steps.into_iter().enumerate() {
-            match parts.iter_mut().find(|part| part.core == core) {
-                Some(part) => part.steps.push((place, step)),
-                None => parts.push(Part { core, steps: vec![(place, step)] }),
-            }
+    /// Takes a transaction. Its outcome does not depend on the connection any more.
+    pub(super) fn coordinate(&mut self, conn: ConnId, operations: Operations<Step<Target>>) {
+        self.coordinators.enter(conn, operations);
+    }
+
+    /// Begins the transactions that are due. Called at the end of every input.
+    pub(super) fn begin_transactions(&mut self, out: &mut Outbox) {
+        while let Some(place) = self.coordinators.begin() {
+            self.proceed(place, out);
         }
-        let place = self.coordinators.begin(conn, Coordinator::new(parts, operations));
-        self.advance(place, out);
     }
 
     /// Takes the vote of the participant that was asked.
     pub(super) fn vote(&mut self, vote: Vote, out: &mut Outbox) {
-        let Vote { txn, vote, committed, done: _ } = vote;
+        let Vote { txn, vote, committed, done } = vote;
         let place = txn.place as usize;
-        self.coordinators.running[place].coordinator.vote(vote, committed);
-        self.advance(place, out);
+        self.coordinators.running[place].coordinator.vote(vote, committed, done);
+        self.proceed(place, out);
     }
 
-    /// Does what is to be done next for a transaction, and for those behind it that waited for that.
-    fn advance(&mut self, place: usize, out: &mut Outbox) {
-        let mut next = Some(place);
-        while let Some(place) = next {
-            next = self.proceed(place, out);
+    /// Does what is to be done next for a transaction or a batch.
+    fn proceed(&mut self, place: usize, out: &mut Outbox) {
+        let number = u32::try_from(place).expect("fewer than 2^32 transactions at once");
+        let txn = TxnId { coordinator: self.id, place: number };
+        let coordinator = &mut self.coordinators.running[place].coordinator;
+        match coordinator.proceed() {
+            Next::Wait => {}
+            Next::Prepare { part, commits } => {
+                let is_batch = coordinator.is_batch();
+                let prepare = Prepare { txn, steps: part.steps, commits, is_batch };
+                self.post(part.core, Mail::Prepare(prepare), out);
+            }
+            Next::Decide { prepared, committed, outcome } => {
+                let conn = self.coordinators.end(place);
+                // The locks keep everybody else from seeing half of it, so that the client need
+                // not wait for the participants; and so its answer precedes the pushes (P-125).
+                match outcome {
+                    Ok(outcomes) => outcomes.into_iter().map(Outcome::Results).for_each(|outcome| {
+                        self.answer(self.id, Answer { conn, outcome }, out);
+                    }),
+                    Err(fault) => {
+                        let outcome = Outcome::Fault(Box::new(fault));
+                        self.answer(self.id, Answer { conn, outcome }, out);
+                    }
+                }
+                self.post_decision(&prepared, txn, committed, out);
+                self.flush(out);
+            }
+            Next::Split { prepared, transactions } => {
+                self.coordinators.split(place, transactions);
+                let sabotaged = sabotage::is(Sabotage::SplitsCommitted);
+                let commit = sabotaged.then(|| self.shared.sequencer.next());
+                self.post_decision(&prepared, txn, commit, out);
+            }
         }
     }
 
-    /// The transaction behind it, if this one has got any further.
-    fn proceed(&mut self, place: usize, out: &mut Outbox) -> Option<usize> {
-        let number = u32::try_from(place).expect("fewer than 2^32 transactions at once");
-        let txn = TxnId { coordinator: self.id, place: number };
-        let ahead = self.coordinators.ahead_of(place);
-        let running = &mut self.coordinators.running[place];
-        match running.coordinator.proceed(ahead) {
-            Next::Wait => None,
-            Next::Prepare { part, commits } => {
-                let (conn, behind) = (running.conn, running.behind);
-                let prepare = Prepare { txn, conn, steps: part.steps, commits };
-                self.post(part.core, Mail::Prepare(prepare), out);
-                behind
-            }
-            Next::Decide { prepared, committed, outcome } => {
-                let (conn, behind) = self.coordinators.end(place);
-                let outcome = match outcome {
-                    Ok(results) => Outcome::Results(results),
-                    Err(fault) => Outcome::Fault(Box::new(fault)),
-                };
-                // The locks keep everybody else from seeing half of it, so that the client need
-                // not wait for the participants; and so its answer precedes the pushes (P-125).
-                self.answer(self.id, Answer { conn, outcome }, out);
-                for core in prepared {
-                    self.post(core, Mail::Decide { txn, commit: committed }, out);
-                }
-                self.flush(out);
-                behind
-            }
+    fn post_decision(&mut self, prepared: &[CoreId], txn: TxnId, commit: Option<Moment>, out: &mut Outbox) {
+        for core in prepared {
+            self.post(*core, Mail::Decide { txn, commit }, out);
         }
     }
 }

@@ -114,7 +114,7 @@ impl Core {
             }
             Plan::One { core, op } => self.post(core, Mail::Request(Request { origin, op }), out),
             Plan::Composite { .. } => return Err(needs_connection(envelope.name)),
-            Plan::Several(steps) => self.coordinate(conn, steps, out),
+            Plan::Several(steps) => self.coordinate(conn, steps),
             Plan::Admin(call) => self.administer(origin, call, out),
             Plan::Each(survey) => self.gather(conn, survey, out),
             Plan::Session(SessionCall::Buckets) => {

@@ -309,6 +309,7 @@ impl Node {
             self.settle(now, out);
             self.core.publish(out);
             self.core.evaluate_composites(out);
+            self.core.begin_transactions(out);
             if self.core.local.is_empty() {
                 return;
             }

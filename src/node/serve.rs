@@ -162,7 +162,7 @@ impl Core {
                 self.post(core, Mail::Request(Request { origin, op }), out);
             }
             Plan::Composite { query, plan } => self.join_composite(conn, query, *plan, out),
-            Plan::Several(steps) => self.coordinate(conn, steps, out),
+            Plan::Several(steps) => self.coordinate(conn, steps),
             Plan::Admin(call) => self.administer(Origin { core: self.id, conn }, call, out),
             Plan::Each(question) => self.gather(conn, question, out),
             Plan::Session(call) => self.session_call(conn, id, call, now, out),

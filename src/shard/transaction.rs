@@ -74,8 +74,12 @@ impl Shard {
         now: Now,
         out: &mut Posts,
     ) {
-        let Prepare { txn, steps, .. } = prepare;
-        let (vote, overlay) = match self.execute(steps.iter().map(|(place, step)| (*place, step)), now) {
+        let Prepare { txn, steps, is_batch, .. } = prepare;
+        let executed = match is_batch && !self.may_batch(&steps) {
+            false => self.execute(steps.iter().map(|(place, step)| (*place, step)), now),
+            true => Err((0, Fault::new(Code::InternalError, "to be split"))),
+        };
+        let (vote, overlay) = match executed {
             Ok((results, overlay)) => (Ok(results), overlay),
             Err(failure) => (Err(failure), Overlay::default()),
         };
@@ -86,6 +90,16 @@ impl Shard {
             None => self.commit(overlay.into_changes()),
             Some(ticket) => self.hold(txn, ticket, overlay),
         }
+    }
+
+    /// Whether nobody can tell transactions with these operations from one with all of them: not where
+    /// each evicts records at its end (S-179), nor where events tell what each has changed (S-183).
+    fn may_batch(&self, steps: &[(usize, Step<Target>)]) -> bool {
+        steps.iter().filter(|(_, step)| !matches!(step.verb, Verb::Read(_))).all(|(_, step)| {
+            let Ok(id) = step.bucket else { return true };
+            let evicts = self.buckets.get(&id).is_some_and(|bucket| bucket.definition().max_size().is_some());
+            !evicts && !self.listeners.hear(id)
+        })
     }
 
     /// Keeps what a transaction did here until its decision.

@@ -14,7 +14,6 @@ use crate::message::{
     Alteration, Key, Mail, Op, Outcome, Prepare, Question, Read, Request, Step, Target, Verb, Vote,
 };
 use crate::store::{Bucket, Definition, Generated, touches_unique, unique_fields};
-use crate::txn::sabotage::{self, Sabotage};
 use crate::txn::{Footprint, Intent, Ticket};
 use smallvec::{SmallVec, smallvec};
 use std::collections::BTreeMap;
@@ -69,13 +68,11 @@ impl Shard {
         if prepare.commits && self.locks.is_free() {
             return self.run_prepare(prepare, None, now, out);
         }
-        let connection = (prepare.txn.coordinator, prepare.conn);
         let mut intents = self.intents(prepare.steps.iter().map(|(_, step)| step));
         if !prepare.commits {
             self.append_in_sequence(&mut intents);
         }
-        let line = (!sabotage::is(Sabotage::LinesIgnored)).then_some(connection);
-        let mut footprint = self.locks.footprint(&intents, line);
+        let footprint = self.locks.footprint(&intents, None);
         let is_admitted = self.locks.admit(&footprint);
         if is_admitted && prepare.commits {
             return self.run_prepare(prepare, None, now, out);
@@ -84,7 +81,6 @@ impl Shard {
             return self.decline(prepare, out);
         }
         if is_admitted {
-            self.locks.stand_alone(&mut footprint, connection);
             let (ticket, _) = self.locks.acquire(footprint);
             self.run_prepare(prepare, Some(ticket), now, out);
         } else {
@@ -118,8 +114,6 @@ impl Shard {
             let envelope = *self.waiting.remove(&ticket).expect("whoever holds a place waits");
             match envelope {
                 Envelope::Prepare(prepare) if !prepare.commits => {
-                    // Those behind it wait for its vote, not for its decision.
-                    self.locks.leave_line(ticket, (prepare.txn.coordinator, prepare.conn));
                     self.run_prepare(prepare, Some(ticket), now, out);
                     continue;
                 }

@@ -6,7 +6,10 @@ use crate::base::ids::CoreId;
 use crate::base::moment::Moment;
 use smallvec::SmallVec;
 
-/// The operations of one participant with their places in the client's list.
+/// A transaction's operations in the client's order, each with the core that it belongs to.
+pub type Operations<S> = Vec<(CoreId, S)>;
+
+/// The operations of one participant with their places in the whole list.
 #[derive(Debug)]
 pub struct Part<S> {
     /// The participant.
@@ -15,14 +18,16 @@ pub struct Part<S> {
     pub steps: Vec<(usize, S)>,
 }
 
-/// One transaction over several cores, from its first prepare to its decision.
+/// One transaction over several cores, or a batch of them, from its first prepare to its decision.
 pub struct Coordinator<S, R> {
+    /// How many operations each transaction has.
+    lengths: SmallVec<[usize; 1]>,
     /// Participants that have not been asked yet, in descending core order.
     unasked: SmallVec<[Part<S>; 4]>,
     /// Whom a vote is due from, and whether its yes is the commit.
     asked: Option<(CoreId, bool)>,
-    /// The last participant that was asked.
-    reached: Option<CoreId>,
+    /// What those did who have voted on a batch, to be done again if it fails.
+    done: SmallVec<[Part<S>; 4]>,
     /// Who holds locks: everybody who was asked, but the last agent.
     prepared: SmallVec<[CoreId; 4]>,
     results: SmallVec<[Option<R>; 4]>,
@@ -34,7 +39,7 @@ pub struct Coordinator<S, R> {
 
 /// What the coordinator does next.
 pub enum Next<S, R> {
-    /// Nothing until the vote that is due, or until the transaction ahead has got further.
+    /// Nothing until the vote that is due.
     Wait,
     /// Ask this participant; if `commits`, its yes is the commit.
     Prepare {
@@ -45,28 +50,52 @@ pub enum Next<S, R> {
     },
     /// Tell these participants the decision, and the client the outcome.
     Decide {
-        /// Who holds locks for the transaction.
+        /// Who holds locks for it.
         prepared: SmallVec<[CoreId; 4]>,
         /// When it happened, if it did.
         committed: Option<Moment>,
-        /// The results in order of the operations, or the first failure.
-        outcome: Result<SmallVec<[R; 4]>, Fault>,
+        /// For each transaction the results in order of its operations, or the failure of the only one.
+        outcome: Result<Outcomes<R>, Fault>,
+    },
+    /// Tell these participants that the batch does not happen, and run its transactions one by one.
+    Split {
+        /// Who holds locks for it.
+        prepared: SmallVec<[CoreId; 4]>,
+        /// The transactions, in their order.
+        transactions: Vec<Operations<S>>,
     },
 }
 
+/// The results of each transaction of a batch, in order of the operations.
+pub type Outcomes<R> = SmallVec<[SmallVec<[R; 4]>; 1]>;
+
 impl<S, R> Coordinator<S, R> {
-    /// A transaction of `operations` operations over at least two participants.
-    pub fn new(mut parts: SmallVec<[Part<S>; 4]>, operations: usize) -> Self {
-        match sabotage::is(Sabotage::PrepareOutOfOrder) {
-            false => parts.sort_by_key(|part| std::cmp::Reverse(part.core)),
-            true => parts.reverse(),
+    /// One transaction, or a batch of several, over at least two participants.
+    pub fn new(transactions: impl IntoIterator<Item = Operations<S>>) -> Self {
+        let mut lengths = SmallVec::new();
+        let mut unasked = SmallVec::<[Part<S>; 4]>::new();
+        let mut place = 0;
+        for operations in transactions {
+            lengths.push(operations.len());
+            for (core, step) in operations {
+                match unasked.iter_mut().find(|part| part.core == core) {
+                    Some(part) => part.steps.push((place, step)),
+                    None => unasked.push(Part { core, steps: vec![(place, step)] }),
+                }
+                place += 1;
+            }
         }
-        debug_assert!(parts.len() > 1, "one core needs no coordinator");
-        let results = std::iter::repeat_with(|| None).take(operations).collect();
+        match sabotage::is(Sabotage::PrepareOutOfOrder) {
+            false => unasked.sort_by_key(|part| std::cmp::Reverse(part.core)),
+            true => unasked.reverse(),
+        }
+        debug_assert!(unasked.len() > 1, "one core needs no coordinator");
+        let results = std::iter::repeat_with(|| None).take(place).collect();
         Self {
-            unasked: parts,
+            lengths,
+            unasked,
             asked: None,
-            reached: None,
+            done: SmallVec::new(),
             prepared: SmallVec::new(),
             results,
             failure: None,
@@ -74,49 +103,41 @@ impl<S, R> Coordinator<S, R> {
         }
     }
 
-    /// How far it has got: the transaction of the same connection behind it over the same
-    /// participants may be as far, and no further.
-    pub fn reached(&self) -> Option<CoreId> {
-        self.reached
+    /// Whether it is more than one transaction.
+    pub fn is_batch(&self) -> bool {
+        self.lengths.len() > 1
     }
 
-    /// The first thing to do, and what to do after each vote. If another transaction of the
-    /// connection is ahead, undecided, `ahead` says how far it has got: this one follows it from
-    /// participant to participant, and is decided behind it.
-    pub fn proceed(&mut self, ahead: Option<Option<CoreId>>) -> Next<S, R> {
+    /// The first thing to do, and what to do after each vote.
+    pub fn proceed(&mut self) -> Next<S, R> {
         if self.asked.is_some() {
             return Next::Wait;
+        }
+        if self.is_batch() && self.failure.is_some() {
+            return self.split();
         }
         // After a failure only those are asked that could fail earlier in the list: the answer
         // names the first failing operation, wherever it lives.
         let failed_at = self.failure.as_ref().map(|(place, _)| *place);
-        while let Some(part) = self.unasked.last() {
+        while let Some(part) = self.unasked.pop() {
             let first = part.steps.first().map_or(usize::MAX, |(place, _)| *place);
             if failed_at.is_some_and(|failed_at| first > failed_at) {
-                self.unasked.pop();
-            } else if ahead.is_some_and(|reached| reached < Some(part.core)) {
-                return Next::Wait;
-            } else {
-                let part = self.unasked.pop().expect("just seen");
-                let is_last = self.unasked.is_empty() || sabotage::is(Sabotage::CommitBeforeVotes);
-                let commits = is_last && failed_at.is_none();
-                self.asked = Some((part.core, commits));
-                self.reached = Some(part.core);
-                return Next::Prepare { part, commits };
+                continue;
             }
-        }
-        if ahead.is_some() {
-            return Next::Wait;
+            let is_last = self.unasked.is_empty() || sabotage::is(Sabotage::CommitBeforeVotes);
+            let commits = is_last && failed_at.is_none();
+            self.asked = Some((part.core, commits));
+            return Next::Prepare { part, commits };
         }
         let prepared = std::mem::take(&mut self.prepared);
         let outcome = match self.failure.take() {
             Some((_, fault)) => Err(fault),
-            None => Ok(self.results.drain(..).map(|result| result.expect("every operation voted")).collect()),
+            None => Ok(self.outcomes()),
         };
         Next::Decide { prepared, committed: self.committed, outcome }
     }
 
-    /// Takes the vote of the participant that was asked, and when that was the commit.
+    /// Takes the vote of the participant that was asked, when that was the commit, and what was asked.
     ///
     /// # Panics
     /// If nobody was asked: votes answer prepares one to one.
@@ -124,10 +145,14 @@ impl<S, R> Coordinator<S, R> {
         &mut self,
         vote: Result<impl IntoIterator<Item = (usize, R)>, (usize, Fault)>,
         committed: Option<Moment>,
+        steps: Vec<(usize, S)>,
     ) {
         let (core, commits) = self.asked.take().expect("a vote answers a prepare");
         if !commits {
             self.prepared.push(core);
+        }
+        if self.is_batch() {
+            self.done.push(Part { core, steps });
         }
         self.committed = self.committed.or(committed);
         match vote {
@@ -143,56 +168,76 @@ impl<S, R> Coordinator<S, R> {
             }
         }
     }
+
+    fn outcomes(&mut self) -> Outcomes<R> {
+        let results = std::mem::take(&mut self.results);
+        let mut results = results.into_iter().map(|result| result.expect("every operation voted"));
+        self.lengths.iter().map(|length| results.by_ref().take(*length).collect()).collect()
+    }
+
+    /// Puts the transactions of a batch together again.
+    fn split(&mut self) -> Next<S, R> {
+        let parts = std::mem::take(&mut self.done).into_iter().chain(std::mem::take(&mut self.unasked));
+        let with_core =
+            |Part { core, steps }| steps.into_iter().map(move |(place, step)| (place, (core, step)));
+        let mut steps: Vec<_> = parts.flat_map(with_core).collect();
+        steps.sort_by_key(|(place, _)| *place);
+        let mut steps = steps.into_iter().map(|(_, step)| step);
+        let transactions = self.lengths.iter().map(|length| steps.by_ref().take(*length).collect()).collect();
+        Next::Split { prepared: std::mem::take(&mut self.prepared), transactions }
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Coordinator, Next, Part};
+    use super::{Coordinator, Next};
     use crate::base::fault::{Code, Fault};
     use crate::base::ids::CoreId;
-    use smallvec::smallvec;
 
-    fn transaction() -> Coordinator<&'static str, u32> {
-        let part = |core, steps: &[(usize, &'static str)]| Part { core: CoreId(core), steps: steps.to_vec() };
-        Coordinator::new(
-            smallvec![part(2, &[(0, "c"), (3, "d")]), part(0, &[(2, "b")]), part(1, &[(1, "a")])],
-            4,
-        )
+    type Test = Coordinator<&'static str, u32>;
+    type Operations = Vec<(CoreId, &'static str)>;
+
+    fn operations(list: &[(u16, &'static str)]) -> Operations {
+        list.iter().map(|(core, name)| (CoreId(*core), *name)).collect()
     }
 
-    fn asked(next: Next<&'static str, u32>) -> (u16, bool) {
-        let Next::Prepare { part, commits } = next else { panic!("expected a prepare") };
+    fn transaction() -> Test {
+        Coordinator::new([operations(&[(2, "c"), (1, "a"), (0, "b"), (2, "d")])])
+    }
+
+    fn no(place: usize, text: &str) -> Result<Vec<(usize, u32)>, (usize, Fault)> {
+        Err((place, Fault::new(Code::Conflict, text)))
+    }
+
+    /// The participant that is asked next, whether it commits, and the vote it gives.
+    fn ask(transaction: &mut Test, vote: Result<Vec<(usize, u32)>, (usize, Fault)>) -> (u16, bool) {
+        let Next::Prepare { part, commits } = transaction.proceed() else { panic!("expected a prepare") };
+        assert!(matches!(transaction.proceed(), Next::Wait), "a vote is due");
+        transaction.vote(vote, None, part.steps);
         (part.core.0, commits)
     }
 
     #[test]
     fn participants_are_asked_in_ascending_order_and_the_last_commits() {
         let mut transaction = transaction();
-        assert_eq!(asked(transaction.proceed(None)), (0, false));
-        transaction.vote(Ok(vec![(2, 12)]), None);
-        assert_eq!(asked(transaction.proceed(None)), (1, false));
-        transaction.vote(Ok(vec![(1, 11)]), None);
-        assert_eq!(asked(transaction.proceed(None)), (2, true));
-        transaction.vote(Ok(vec![(0, 10), (3, 13)]), None);
-        let Next::Decide { prepared, outcome, .. } = transaction.proceed(None) else {
+        assert_eq!(ask(&mut transaction, Ok(vec![(2, 12)])), (0, false));
+        assert_eq!(ask(&mut transaction, Ok(vec![(1, 11)])), (1, false));
+        assert_eq!(ask(&mut transaction, Ok(vec![(0, 10), (3, 13)])), (2, true));
+        let Next::Decide { prepared, outcome, .. } = transaction.proceed() else {
             panic!("expected a decision")
         };
         assert_eq!(prepared[..], [CoreId(0), CoreId(1)]);
-        assert_eq!(outcome.unwrap()[..], [10, 11, 12, 13]);
+        assert_eq!(outcome.unwrap()[0][..], [10, 11, 12, 13]);
     }
 
     #[test]
     fn the_failure_with_the_lowest_place_is_reported() {
         // S-173: core 0 fails at place 2, core 1 could fail at 1, core 2 does at 0.
-        let no = |place, text| Err::<Vec<_>, _>((place, Fault::new(Code::Conflict, text)));
         let mut transaction = transaction();
-        transaction.proceed(None);
-        transaction.vote(no(2, "late"), None);
-        assert_eq!(asked(transaction.proceed(None)), (1, false));
-        transaction.vote(Ok(vec![(1, 11)]), None);
-        assert_eq!(asked(transaction.proceed(None)), (2, false));
-        transaction.vote(no(0, "first"), None);
-        let Next::Decide { prepared, outcome, .. } = transaction.proceed(None) else {
+        assert_eq!(ask(&mut transaction, no(2, "late")), (0, false));
+        assert_eq!(ask(&mut transaction, Ok(vec![(1, 11)])), (1, false));
+        assert_eq!(ask(&mut transaction, no(0, "first")), (2, false));
+        let Next::Decide { prepared, outcome, .. } = transaction.proceed() else {
             panic!("expected a decision")
         };
         assert_eq!(prepared[..], [CoreId(0), CoreId(1), CoreId(2)]);
@@ -200,34 +245,47 @@ mod tests {
     }
 
     #[test]
-    fn one_follows_the_other() {
-        // P-121
-        let mut second = transaction();
-        let ahead = |core| Some(Some(CoreId(core)));
-        assert!(matches!(second.proceed(Some(None)), Next::Wait), "the first has asked nobody yet");
-        assert_eq!(asked(second.proceed(ahead(0))), (0, false));
-        assert!(matches!(second.proceed(ahead(1)), Next::Wait), "a vote is due");
-        second.vote(Ok(vec![(2, 12)]), None);
-        assert!(matches!(second.proceed(ahead(0)), Next::Wait));
-        assert_eq!(asked(second.proceed(ahead(1))), (1, false));
-        second.vote(Err::<Vec<_>, _>((1, Fault::new(Code::Conflict, "no"))), None);
-        assert_eq!(second.reached(), Some(CoreId(1)));
-        assert_eq!(asked(second.proceed(None)), (2, false));
-        second.vote(Ok(vec![(0, 10), (3, 13)]), None);
-        assert!(matches!(second.proceed(ahead(2)), Next::Wait), "the first is not decided");
-        assert!(matches!(second.proceed(None), Next::Decide { .. }));
-    }
-
-    #[test]
     fn a_last_agent_that_fails_aborts_the_others() {
         let mut transaction = transaction();
-        for vote in [Ok(vec![(2, 12)]), Ok(vec![(1, 11)]), Err((3, Fault::new(Code::Conflict, "no")))] {
-            transaction.proceed(None);
-            transaction.vote(vote, None);
-        }
-        let Next::Decide { prepared, outcome, .. } = transaction.proceed(None) else {
+        ask(&mut transaction, Ok(vec![(2, 12)]));
+        ask(&mut transaction, Ok(vec![(1, 11)]));
+        assert_eq!(ask(&mut transaction, no(3, "no")), (2, true));
+        let Next::Decide { prepared, outcome, .. } = transaction.proceed() else {
             panic!("expected a decision")
         };
         assert_eq!((prepared.len(), outcome.is_err()), (2, true));
+    }
+
+    fn batch() -> (Test, [Operations; 3]) {
+        let all =
+            [[(1, "a"), (0, "b")], [(0, "c"), (1, "d")], [(0, "e"), (2, "f")]].map(|list| operations(&list));
+        (Coordinator::new(all.clone()), all)
+    }
+
+    #[test]
+    fn a_batch_happens_as_one() {
+        let (mut batch, _) = batch();
+        assert_eq!(ask(&mut batch, Ok(vec![(1, 11), (2, 12), (4, 14)])), (0, false));
+        assert_eq!(ask(&mut batch, Ok(vec![(0, 10), (3, 13)])), (1, false));
+        assert_eq!(ask(&mut batch, Ok(vec![(5, 15)])), (2, true));
+        let Next::Decide { outcome, .. } = batch.proceed() else { panic!("expected a decision") };
+        assert_eq!(
+            outcome.unwrap().iter().map(|results| results[..].to_vec()).collect::<Vec<_>>(),
+            [[10, 11], [12, 13], [14, 15]]
+        );
+    }
+
+    #[test]
+    fn a_batch_that_fails_anywhere_is_split_into_what_it_was() {
+        for asked in 1..=3 {
+            let (mut batch, all) = batch();
+            for _ in 1..asked {
+                ask(&mut batch, Ok(vec![]));
+            }
+            let (_, commits) = ask(&mut batch, no(2, "no"));
+            let Next::Split { prepared, transactions } = batch.proceed() else { panic!("expected a split") };
+            assert_eq!((prepared.len(), commits), ([1, 2, 2][asked - 1], asked == 3));
+            assert_eq!(transactions, all);
+        }
     }
 }

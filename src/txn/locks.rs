@@ -101,22 +101,6 @@ impl Locks {
         self.line(self.hasher.hash_one(connection)).is_some()
     }
 
-    /// Takes a connection's line out of a footprint: who need not wait is in nobody's way there.
-    pub fn stand_alone(&self, footprint: &mut Footprint, connection: (CoreId, ConnId)) {
-        let line = self.hasher.hash_one(connection);
-        footprint.0.retain(|(item, _)| *item != line);
-    }
-
-    /// Lets those of its connection go on that wait behind this one, which has all its locks.
-    pub fn leave_line(&mut self, ticket: Ticket, connection: (CoreId, ConnId)) {
-        let line = self.hasher.hash_one(connection);
-        let items = &mut self.tickets[ticket.0].footprint.0;
-        if let Some(at) = items.iter().position(|(item, _)| *item == line) {
-            items.swap_remove(at);
-            self.give_back(&[(line, Mode::WRITE)]);
-        }
-    }
-
     /// Takes all locks that are free and a place in the line for each other one. True = it holds
     /// everything; otherwise [`Self::next_ready`] will name the ticket when it does.
     pub fn acquire(&mut self, footprint: Footprint) -> (Ticket, bool) {

@@ -24,10 +24,12 @@
 //!   cores that starts on the first of them takes two messages between cores, on the second
 //!   three; no other protocol that answers from both sides takes fewer than two.
 //!
-//! * **Pipelined.** Transactions of one connection over the same cores are under way together. Each
-//!   asks a core only when the one ahead has asked it, waits there behind it if that one waits, and
-//!   is decided after it; so they happen in their order (P-121), as seen by everybody. One that
-//!   is ahead never waits for one behind, which came to every core after it.
+//! * **Batches.** Transactions that one connection has sent ahead run one after the other (P-121), but
+//!   those that wait for one that is under way then run together, as one transaction whose operations
+//!   are all of theirs. What it does is what they would do in their order with nobody in between, which
+//!   is one of the ways in which they may happen: all of them are under way until it is decided. If one of
+//!   them would fail, the batch has done nothing, and they run one by one. Sixteen that change the
+//!   same record cost one round of messages, not sixteen.
 //! * **Appends.** The order of a bucket's records is there for all to see (S-70), so inserts into one
 //!   bucket conflict; but nobody sees it while one of them is undecided. So transactions over
 //!   several cores insert beside each other, and each core applies what is decided in the order of
@@ -46,7 +48,7 @@ mod locks;
 pub mod sabotage;
 mod sequence;
 
-pub use coordinator::{Coordinator, Next, Part};
+pub use coordinator::{Coordinator, Next, Operations, Outcomes};
 pub use intent::Intent;
 pub use locks::{Footprint, Locks, Ticket};
 pub use sequence::Sequence;

@@ -17,12 +17,12 @@ pub enum Sabotage {
     AppendsUnlocked,
     /// Inserts of prepared transactions are applied as their decisions come.
     AppendsOutOfSequence,
-    /// Transactions of one connection overtake each other where the first one waits.
-    LinesIgnored,
     /// Participants are prepared in the order in which the client names them.
     PrepareOutOfOrder,
     /// Every participant commits with its vote, whatever the others will say.
     CommitBeforeVotes,
+    /// A batch that is split is carried out all the same where it was prepared.
+    SplitsCommitted,
 }
 
 #[cfg(debug_assertions)]

@@ -1,6 +1,9 @@
 //! Several operations, all or nothing, on one core or over several.
 
-use crate::{play, setups};
+use crate::client::Client;
+use crate::cluster::Cluster;
+use crate::{CORES, assert_nothing_left, play, prompt, setups};
+use serde_json::{Value, json};
 
 /// `operations` and what is wrong with them.
 const REJECTED: &[(&str, &str)] = &[
@@ -203,4 +206,65 @@ fn a_failure_is_told_as_outside_of_transactions() {
             "#
         ),
     );
+}
+
+// S-159, S-173, S-179, S-183, P-121: transactions that a client sends ahead have the results and the events
+// that they have one by one, whether or not they are carried out together
+#[test]
+fn sent_ahead() {
+    let in_both = |id: usize, k: &str, u: &str| {
+        format!(
+            r#"{{"id":{id},"type":"store.transaction","operations":[{{{k},"bucket":"k"}},{{{u},"bucket":"u"}}]}}"#
+        )
+    };
+    let counted = |id: usize, key: &str| {
+        let update = format!(r#""op":"update","key":"{key}","data":{{"v":{id}}}"#);
+        in_both(id, &update, r#""op":"count""#)
+    };
+    let limited = r#"{"key":"k","schema":{"k":{"type":"string"}},"maxSize":2}"#;
+    let in_limited = |id: usize, operation: String| {
+        let get = |bucket| format!(r#"{{"op":"get","bucket":"{bucket}","key":"a"}}"#);
+        let others = ["k", "u"].map(get).join(",");
+        format!(
+            r#"{{"id":{id},"type":"store.transaction","operations":[{{{operation},"bucket":"limited"}},{others}]}}"#
+        )
+    };
+    for cores in CORES {
+        let mut cluster = prompt(&setups::open(cores), cores);
+        let mut client = Client::welcomed(&mut cluster, 0);
+        client.send(
+            &mut cluster,
+            &format!(r#"{{"id":0,"type":"store.defineBucket","name":"limited","config":{limited}}}"#),
+        );
+        cluster.settle();
+        client.json(&cluster);
+        let mut results = |cluster: &mut Cluster, requests: &[String]| -> Vec<Value> {
+            requests.iter().for_each(|request| client.send(cluster, request));
+            cluster.settle();
+            let result = |answer: Value| match &answer["data"]["results"][0]["data"] {
+                Value::Null => answer["code"].clone(),
+                record => record.get("_version").or(record.get("k")).cloned().unwrap_or_default(),
+            };
+            client.json(cluster).into_iter().map(result).collect()
+        };
+        let insert =
+            in_both(1, r#""op":"insert","data":{"k":"a"}"#, r#""op":"insert","data":{"id":"a","name":"n"}"#);
+        let requests =
+            [insert, counted(2, "a"), counted(3, "a"), counted(4, "z"), counted(5, "a"), counted(6, "a")];
+        let expected = json!([1, 2, 3, "NOT_FOUND", 4, 5]);
+        assert_eq!(Value::from(results(&mut cluster, &requests)), expected, "{cores} cores");
+
+        cluster.listen(1, Some("bucket.k.*"));
+        let requests = [7, 8, 9].map(|id| counted(id, "a"));
+        assert_eq!(Value::from(results(&mut cluster, &requests)), json!([6, 7, 8]));
+        assert_eq!(cluster.events.drain(..).count(), 3, "an event of each");
+
+        let insert = |id: usize| in_limited(id, format!(r#""op":"insert","data":{{"k":"{id}"}}"#));
+        let get = |id: usize, key: usize| in_limited(id, format!(r#""op":"get","key":"{key}""#));
+        let requests = [insert(10), insert(11), insert(12), get(13, 10), get(14, 11)];
+        assert_eq!(Value::from(results(&mut cluster, &requests)), json!([1, 1, 1, null, 1]), "10 has gone");
+        cluster.end(client.link);
+        cluster.settle();
+        assert_nothing_left(&cluster);
+    }
 }

@@ -162,8 +162,6 @@ fn faults_of_the_protocol_are_found() {
     is_caught(Sabotage::ReadsUnlocked, &[cycle]);
     is_caught(Sabotage::AppendsUnlocked, &[cycle]);
     is_caught(Sabotage::AppendsOutOfSequence, &[cycle]);
-    // Who passes by those who wait may also leave them waiting for ever.
-    is_caught(Sabotage::LinesIgnored, &[cycle, "liveness: client"]);
     is_caught(Sabotage::PrepareOutOfOrder, &["liveness: client"]);
     is_caught(Sabotage::CommitBeforeVotes, &["by a transaction that failed", cycle]);
 }
