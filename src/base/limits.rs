@@ -79,6 +79,13 @@ pub const TRANSACTION_RESULT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// locks together; a transaction with more of them runs alone.
 pub const BATCH_OPERATIONS_MAX: usize = 256;
 
+/// Record versions that were replaced while an answer has them, which their core keeps until they can be
+/// freed there. More than there are answers on their way.
+pub const LENT_VERSIONS_MAX: usize = 4_096;
+
+/// Bytes of the JSON of one of them. Larger ones are few, and freed wherever they are let go.
+pub const LENT_VERSION_BYTES_MAX: usize = 1_024;
+
 /// Requests of one connection that execute together, for one core. Enough to hide the way
 /// there and back; each may have a large answer.
 pub const FLIGHT_REQUESTS_MAX: usize = 128;

@@ -1,12 +1,13 @@
 //! From a call to a plan: one core, several, or only the connection itself.
 
-use super::catalog::Catalog;
+use super::catalog::{Catalog, Placed};
 use crate::access::Authorized;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{CoreId, QueryId};
 use crate::base::json::Raw;
 use crate::message::{AdminCall, Call, Op, SessionCall, Step, Survey, Target};
 use crate::query::{self, Bound, Part};
+use smallvec::SmallVec;
 
 /// Who answers.
 #[derive(Debug)]
@@ -77,18 +78,20 @@ fn subscribe<'t>(catalog: &Catalog, query: &str, params: Option<&[u8]>) -> Resul
 /// Operations on buckets that do not exist are given to a core that takes part anyway: they
 /// fail there when they are reached (S-174).
 fn transaction<'t>(catalog: &Catalog, here: CoreId, steps: Vec<Step<&str>>) -> Plan<'t> {
-    let known = steps.iter().find_map(|step| catalog.bucket(step.bucket));
-    let stray = known.map_or(here, |placed| placed.core);
-    let placed: Vec<(CoreId, Step<Target>)> = steps
-        .into_iter()
-        .map(|Step { bucket, verb }| match catalog.bucket(bucket) {
-            Some(placed) => (placed.core, Step { bucket: Ok(placed.bucket), verb }),
-            None => (stray, Step { bucket: Err(bucket.into()), verb }),
-        })
-        .collect();
-    let core = placed[0].0;
-    if placed.iter().any(|(other, _)| *other != core) {
-        return Plan::Several(placed);
+    let places: SmallVec<[Option<Placed>; 8]> =
+        steps.iter().map(|step| catalog.bucket(step.bucket)).collect();
+    let known = places.iter().flatten().map(|placed| placed.core).next();
+    let stray = known.unwrap_or(here);
+    let core = |placed: &Option<Placed>| placed.map_or(stray, |placed| placed.core);
+    let first = core(&places[0]);
+    let is_one = places.iter().all(|placed| core(placed) == first);
+    let step = |(Step { bucket, verb }, placed): (Step<&str>, &Option<Placed>)| {
+        let bucket = placed.map(|placed| placed.bucket).ok_or_else(|| bucket.into());
+        (core(placed), Step { bucket, verb })
+    };
+    let steps = steps.into_iter().zip(&places).map(step);
+    if is_one {
+        return Plan::One { core: first, op: Op::Transaction(steps.map(|(_, step)| step).collect()) };
     }
-    Plan::One { core, op: Op::Transaction(placed.into_iter().map(|(_, step)| step).collect()) }
+    Plan::Several(steps.collect())
 }

@@ -28,8 +28,8 @@ impl Shard {
     /// The answer, and what is to be committed for it.
     fn execute_alone(&mut self, id: BucketId, verb: Verb, now: Now) -> Result<(Json, Writes), Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
-        let (random, scratch) = (&mut self.random, &self.scratch);
-        let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch };
+        let (random, scratch, lent) = (&mut self.random, &self.scratch, &mut self.lent);
+        let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch, lent };
         Ok(match verb {
             Verb::Insert(data) => {
                 let record = writer.insert(&data)?;

@@ -8,6 +8,7 @@ mod commit;
 mod data;
 mod events;
 mod expiry;
+mod lent;
 mod rules;
 mod transaction;
 mod waiting;
@@ -29,6 +30,7 @@ use commit::Untold;
 use events::Listeners;
 pub use events::Told;
 use hashbrown::HashMap;
+use lent::Lent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use transaction::Prepared;
@@ -64,6 +66,7 @@ pub struct Shard {
     sequence: Sequence<Prepared>,
     sequencer: Arc<Sequencer>,
     waiting: Waiting,
+    lent: Lent,
     random: Random,
     scratch: Scratch,
 }
@@ -108,6 +111,7 @@ impl Shard {
             sequence: Sequence::default(),
             sequencer,
             waiting: Waiting::default(),
+            lent: Lent::default(),
             random,
             scratch: Scratch::default(),
         }

@@ -183,8 +183,8 @@ impl Shard {
 
     fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: &Verb, now: Now) -> Result<Json, Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
-        let (random, scratch) = (&mut self.random, &self.scratch);
-        let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch };
+        let (random, scratch, lent) = (&mut self.random, &self.scratch, &mut self.lent);
+        let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch, lent };
         let delta = overlay.delta(id);
         Ok(match verb {
             Verb::Insert(data) => Json::Record(writer.insert_in(delta, data)?),

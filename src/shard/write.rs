@@ -1,5 +1,6 @@
 //! Writes of one record, stand-alone and inside transactions (02 §3, §9.3).
 
+use super::lent::Lent;
 use crate::base::fault::{Code, Fault};
 use crate::base::json::{self, Number, Object, Raw};
 use crate::base::random::Random;
@@ -17,6 +18,7 @@ pub(super) struct Writer<'a> {
     pub(super) random: &'a mut Random,
     pub(super) unix_ms: u64,
     pub(super) scratch: &'a Scratch,
+    pub(super) lent: &'a mut Lent,
 }
 
 impl Writer<'_> {
@@ -69,14 +71,16 @@ impl Writer<'_> {
 
     /// An update of a transaction.
     pub(super) fn update_in(
-        &self,
+        &mut self,
         delta: &mut Delta,
         key: Key,
         data: &Object,
         if_version: Option<Number>,
     ) -> Result<Record, Fault> {
         let record = self.update(View::with(self.bucket, delta), &key, data, if_version)?;
-        delta.update(self.bucket.definition(), key, record.clone());
+        if let Some(replaced) = delta.update(self.bucket.definition(), key, record.clone()) {
+            self.lent.free(replaced);
+        }
         Ok(record)
     }
 
@@ -109,7 +113,7 @@ impl Writer<'_> {
     }
 
     /// A.5: the records are chosen before any is changed.
-    pub(super) fn update_many(&self, keys: Vec<Key>, data: &Object) -> Result<Writes, Fault> {
+    pub(super) fn update_many(&mut self, keys: Vec<Key>, data: &Object) -> Result<Writes, Fault> {
         let mut delta = Delta::default();
         for key in keys {
             self.update_in(&mut delta, key, data, None)?;

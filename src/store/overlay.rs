@@ -64,14 +64,15 @@ impl Delta {
         pending.inserted = Some((place, record));
     }
 
-    /// Notes a new version; the key exists in the view.
-    pub fn update(&mut self, definition: &Definition, key: Key, record: Record) {
+    /// Notes a new version; the key exists in the view. Returns the one of the same transaction that it
+    /// replaces.
+    pub fn update(&mut self, definition: &Definition, key: Key, record: Record) -> Option<Record> {
         self.release(definition, &key);
         self.claim(definition, &key, &record);
         let pending = self.pending(key);
         match &mut pending.inserted {
-            Some((_, inserted)) => *inserted = record,
-            None => pending.updated = Some(record),
+            Some((_, inserted)) => Some(std::mem::replace(inserted, record)),
+            None => pending.updated.replace(record),
         }
     }
 

@@ -88,6 +88,11 @@ impl Record {
         Self(text.as_slice().into())
     }
 
+    /// Whether somebody else has it too.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
+
     /// The whole record as JSON.
     pub fn text(&self) -> &[u8] {
         &self.0[..self.tail().text_len as usize]

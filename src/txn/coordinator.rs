@@ -71,26 +71,23 @@ pub type Outcomes<R> = SmallVec<[SmallVec<[R; 4]>; 1]>;
 
 impl<S, R> Coordinator<S, R> {
     /// One transaction, or a batch of several, over at least two participants.
-    pub fn new(transactions: impl IntoIterator<Item = Operations<S>>) -> Self {
-        let mut lengths = SmallVec::new();
+    pub fn new(transactions: Vec<Operations<S>>) -> Self {
+        let lengths: SmallVec<[usize; 1]> = transactions.iter().map(Vec::len).collect();
+        let operations = lengths.iter().sum();
         let mut unasked = SmallVec::<[Part<S>; 4]>::new();
-        let mut place = 0;
-        for operations in transactions {
-            lengths.push(operations.len());
-            for (core, step) in operations {
-                match unasked.iter_mut().find(|part| part.core == core) {
-                    Some(part) => part.steps.push((place, step)),
-                    None => unasked.push(Part { core, steps: vec![(place, step)] }),
-                }
-                place += 1;
-            }
+        for (place, (core, step)) in transactions.into_iter().flatten().enumerate() {
+            let at = unasked.iter().position(|part| part.core == core).unwrap_or_else(|| {
+                unasked.push(Part { core, steps: Vec::with_capacity(operations - place) });
+                unasked.len() - 1
+            });
+            unasked[at].steps.push((place, step));
         }
         match sabotage::is(Sabotage::PrepareOutOfOrder) {
             false => unasked.sort_by_key(|part| std::cmp::Reverse(part.core)),
             true => unasked.reverse(),
         }
         debug_assert!(unasked.len() > 1, "one core needs no coordinator");
-        let results = std::iter::repeat_with(|| None).take(place).collect();
+        let results = std::iter::repeat_with(|| None).take(operations).collect();
         Self {
             lengths,
             unasked,
@@ -202,7 +199,7 @@ mod tests {
     }
 
     fn transaction() -> Test {
-        Coordinator::new([operations(&[(2, "c"), (1, "a"), (0, "b"), (2, "d")])])
+        Coordinator::new(vec![operations(&[(2, "c"), (1, "a"), (0, "b"), (2, "d")])])
     }
 
     fn no(place: usize, text: &str) -> Result<Vec<(usize, u32)>, (usize, Fault)> {
@@ -259,7 +256,7 @@ mod tests {
     fn batch() -> (Test, [Operations; 3]) {
         let all =
             [[(1, "a"), (0, "b")], [(0, "c"), (1, "d")], [(0, "e"), (2, "f")]].map(|list| operations(&list));
-        (Coordinator::new(all.clone()), all)
+        (Coordinator::new(all.to_vec()), all)
     }
 
     #[test]
