@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 const KEY: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
 const NOW: Now = Now { unix_ms: 1_706_745_600_000, mono_ms: 0 };
 
+const INSERT: &str = r#"{"id":1,"type":"store.insert","bucket":"here","data":{"title":"Mouse","price":9.5}}"#;
+
 /// Inserts that are timed together: few against the records that are there.
 const BATCH: u64 = 64;
 
@@ -117,7 +119,6 @@ fn requests(c: &mut Criterion) {
     let update = |bucket| {
         format!(r#"{{"id":1,"type":"store.update","bucket":"{bucket}","key":"k","data":{{"price":13.5}}}}"#)
     };
-    let insert = r#"{"id":1,"type":"store.insert","bucket":"here","data":{"title":"Mouse","price":9.5}}"#;
     let transaction = |bucket| {
         format!(
             r#"{{"id":1,"type":"store.transaction","operations":[{{"op":"update","bucket":"here","key":"k","data":{{"price":1.5}}}},{{"op":"update","bucket":"{bucket}","key":"k","data":{{"price":2.5}}}}]}}"#
@@ -128,7 +129,7 @@ fn requests(c: &mut Criterion) {
         ("get from the other core", get("there")),
         ("update", update("here")),
         ("update on the other core", update("there")),
-        ("insert", insert.to_owned()),
+        ("insert", INSERT.to_owned()),
         ("two updates in a transaction", transaction("here")),
         ("two updates in a transaction over both cores", transaction("there")),
     ] {
@@ -140,34 +141,47 @@ fn requests(c: &mut Criterion) {
     }
 }
 
-/// An insert as a client asks for it, into few and into many records.
+/// An insert as a client asks for it, into few and into many records. What was put in is taken out
+/// again, so that neither bucket grows and both use freed memory again.
 fn insert(c: &mut Criterion) {
-    let insert = r#"{"id":1,"type":"store.insert","bucket":"here","data":{"title":"Mouse","price":9.5}}"#;
+    let insert = |n: u64| {
+        let id = id(n);
+        frame(&format!(
+            r#"{{"id":1,"type":"store.insert","bucket":"here","data":{{"id":"{id}","title":"Mouse","price":9.5}}}}"#
+        ))
+    };
+    let delete = |n| frame(&format!(r#"{{"id":1,"type":"store.delete","bucket":"here","key":"{}"}}"#, id(n)));
     for records in [1_000, 1_000_000] {
+        let mut pair = Pair::new();
+        (0..size(records)).for_each(|n| assert_ne!(pair.handle(insert(n)), 0));
         c.bench_function(&format!("core: insert into {records}"), |bench| {
-            let bytes = frame(insert);
-            let mut pair = Pair::new();
-            for _ in 0..size(records) {
-                pair.handle(bytes.clone());
-            }
             bench.iter_custom(|iterations| {
-                let count = iterations.div_ceil(BATCH);
-                let batch = |pair: &mut Pair| {
-                    if records < 1_000_000 {
-                        *pair = Pair::new();
-                        for _ in 0..size(records) {
-                            pair.handle(bytes.clone());
-                        }
-                    }
+                let mut batch = |at: u64| {
+                    let from = 100_000_000 + at;
+                    let inserts: Vec<_> = (from..from + BATCH).map(insert).collect();
                     let start = Instant::now();
-                    (0..BATCH).for_each(|_| assert_ne!(pair.handle(bytes.clone()), 0));
-                    start.elapsed()
+                    inserts.into_iter().for_each(|bytes| assert_ne!(pair.handle(bytes), 0));
+                    let elapsed = start.elapsed();
+                    (from..from + BATCH).for_each(|n| assert_ne!(pair.handle(delete(n)), 0));
+                    elapsed
                 };
-                let total: Duration = (0..count).map(|_| batch(&mut pair)).sum();
+                let count = iterations.div_ceil(BATCH);
+                let total: Duration = (0..count).map(|at| batch(at * BATCH)).sum();
                 total.mul_f64(iterations as f64 / (count * BATCH) as f64)
             });
         });
+        // Nothing is taken out: what is added is in memory that the system has just given.
+        c.bench_function(&format!("core: insert, growing from {records}"), |bench| {
+            let bytes = frame(INSERT);
+            bench.iter(|| assert_ne!(pair.handle(bytes.clone()), 0));
+        });
     }
+}
+
+/// Of the length of a UUID, and spread.
+fn id(n: u64) -> String {
+    let spread = n.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    format!("{spread:016x}-{:019x}", spread.rotate_left(32))
 }
 
 /// As a test, everything runs once, on little.

@@ -59,7 +59,7 @@ impl Shop {
             ));
             let (random, scratch) = (&mut shop.random, &shop.scratch);
             let mut stamp = Stamp { unix_ms: NOW.unix_ms, random, autoincrement: 0, scratch };
-            let record = store::insert(shop.bucket.definition(), &data, &mut stamp).expect("valid");
+            let record = store::insert(&shop.bucket, &data, &mut stamp).expect("valid");
             shop.bucket.apply(Write::Insert(record));
         }
         shop

@@ -1,6 +1,11 @@
 //! What the store costs per operation, without JSON parsing and without the way there.
 //!
 //! Records have about 150 bytes, five fields, one unique index and one that is not.
+//!
+//! Every size does the same: a batch of inserts is taken out again, one of deletes put back, so that
+//! buckets neither grow nor shrink and freed memory is used again. Keys, and the records that are
+//! read, updated and deleted, are spread over all of the bucket: what they cost in a large one is
+//! mostly waiting for memory, which records that were just touched would hide.
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use noex_server::base::json::{Object, Parser, Raw};
@@ -16,8 +21,16 @@ const DEFINITION: &str = r#"{"key":"id","schema":{"id":{"type":"string"},"email"
 /// Members of a group, which an indexed filter finds.
 const GROUP: u64 = 10;
 
-/// Records that are put in at a time: fewer than would change what is measured.
+/// Records that are put in or taken out at a time: fewer than would change what is measured.
 const BATCH: u64 = 64;
+
+const SIZES: [u64; 3] = [1_000, 100_000, 1_000_000];
+
+/// Which of so many records is the nth to be touched: far from the one before, and as far from those
+/// of the last rounds.
+fn spread(n: u64, records: u64) -> u64 {
+    n.wrapping_mul(7_919) % records
+}
 
 struct Table {
     bucket: Bucket,
@@ -57,14 +70,21 @@ impl Table {
         let autoincrement = self.bucket.advance();
         let (random, scratch) = (&mut self.random, &self.scratch);
         let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random, autoincrement, scratch };
-        let record = store::insert(self.bucket.definition(), data, &mut stamp).expect("valid");
+        let record = store::insert(&self.bucket, data, &mut stamp).expect("valid");
         store::check_insert(View::committed(&self.bucket), &record).expect("unique");
         self.bucket.apply(Write::Insert(record));
+    }
+
+    fn update(&mut self, key: &Key, change: &Object) {
+        let old = self.bucket.get(key).expect("there");
+        let record = store::update(self.bucket.definition(), old, change, 1, &self.scratch).expect("valid");
+        store::check_update(View::committed(&self.bucket), old, &record).expect("unique");
+        self.bucket.apply(Write::Update(record));
     }
 }
 
 fn insert(c: &mut Criterion) {
-    for records in [1_000, 100_000, 1_000_000] {
+    for records in SIZES {
         let mut table = Table::of(size(records));
         c.bench_function(&format!("insert into {records}"), |bench| {
             bench.iter_custom(|iterations| {
@@ -79,15 +99,22 @@ fn insert(c: &mut Criterion) {
                 })
             });
         });
+    }
+}
+
+fn delete(c: &mut Criterion) {
+    for records in SIZES {
+        let mut table = Table::of(size(records));
         c.bench_function(&format!("delete from {records}"), |bench| {
             bench.iter_custom(|iterations| {
                 batches(iterations, |at| {
-                    let from = 10_000_000 + at;
-                    (from..from + BATCH).map(data).for_each(|data| table.insert(&data));
-                    let keys: Vec<Key> = (from..from + BATCH).map(key).collect();
+                    let chosen: Vec<u64> = (at..at + BATCH).map(|n| spread(n, size(records))).collect();
+                    let keys: Vec<Key> = chosen.iter().copied().map(key).collect();
                     let start = Instant::now();
                     keys.into_iter().for_each(|key| drop(table.bucket.apply(Write::Delete(key))));
-                    start.elapsed()
+                    let elapsed = start.elapsed();
+                    chosen.into_iter().map(data).for_each(|data| table.insert(&data));
+                    elapsed
                 })
             });
         });
@@ -102,33 +129,44 @@ fn batches(iterations: u64, mut batch: impl FnMut(u64) -> Duration) -> Duration 
 }
 
 fn update(c: &mut Criterion) {
-    let mut table = Table::of(100_000);
-    let change = object(r#"{"age":31}"#);
-    let mut n = 0;
-    c.bench_function("update one of 100000", |bench| {
-        bench.iter(|| {
-            n = (n + 7_919) % 100_000;
-            let old = table.bucket.get(&key(n)).expect("there");
-            let record =
-                store::update(table.bucket.definition(), old, &change, 1, &table.scratch).expect("valid");
-            store::check_besides_key(View::committed(&table.bucket), &record).expect("unique");
-            table.bucket.apply(Write::Update(record))
+    for records in SIZES {
+        let mut table = Table::of(size(records));
+        let change = object(r#"{"age":31}"#);
+        c.bench_function(&format!("update one of {records}"), |bench| {
+            bench.iter_custom(|iterations| {
+                batches(iterations, |at| {
+                    let keys: Vec<Key> = (at..at + BATCH).map(|n| key(spread(n, size(records)))).collect();
+                    let start = Instant::now();
+                    keys.iter().for_each(|key| table.update(key, &change));
+                    start.elapsed()
+                })
+            });
         });
-    });
+    }
+}
+
+fn get(c: &mut Criterion) {
+    for records in SIZES {
+        let table = Table::of(size(records));
+        c.bench_function(&format!("get one of {records}"), |bench| {
+            bench.iter_custom(|iterations| {
+                batches(iterations, |at| {
+                    let keys: Vec<Key> = (at..at + BATCH).map(|n| key(spread(n, size(records)))).collect();
+                    let start = Instant::now();
+                    keys.iter().for_each(|key| {
+                        black_box(table.bucket.get(key).map(Record::version));
+                    });
+                    start.elapsed()
+                })
+            });
+        });
+    }
 }
 
 fn read(c: &mut Criterion) {
     let table = Table::of(size(1_000_000));
     let view = View::committed(&table.bucket);
     let len = table.bucket.len() as u64;
-    let keys: Vec<Key> = (0..1_000).map(|n| key(n * 7_919 % len)).collect();
-    let mut at = 0;
-    c.bench_function("get one of 1000000", |bench| {
-        bench.iter(|| {
-            at = (at + 1) % keys.len();
-            table.bucket.get(&keys[at]).map(Record::version)
-        });
-    });
     let page = |after| Read::Page { limit: 20, after };
     let middle = Some(key(len / 2));
     for (name, filter, read) in [
@@ -173,6 +211,6 @@ fn size(records: u64) -> u64 {
 criterion_group! {
     name = benches;
     config = Criterion::default().warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1)).sample_size(20);
-    targets = insert, update, read, serve
+    targets = insert, delete, update, get, read, serve
 }
 criterion_main!(benches);

@@ -30,7 +30,7 @@ fn filled(records: u32) -> Bucket {
         let autoincrement = bucket.advance();
         let (random, scratch) = (&mut random, &Scratch::default());
         let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random, autoincrement, scratch };
-        let record = store::insert(bucket.definition(), &data, &mut stamp).expect("valid");
+        let record = store::insert(&bucket, &data, &mut stamp).expect("valid");
         store::check_insert(View::committed(&bucket), &record).expect("unique");
         bucket.apply(Write::Insert(record));
     }

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod json;
 pub mod limits;
 pub mod moment;
+pub mod prefetch;
 pub mod random;
 pub mod slots;
 pub mod time;

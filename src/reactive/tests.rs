@@ -196,7 +196,7 @@ impl World {
                         autoincrement: 0,
                         scratch: &Scratch::default(),
                     };
-                    delta.insert(definition, key, insert(definition, &data, &mut stamp).expect("valid"));
+                    delta.insert(definition, key, insert(&self.bucket, &data, &mut stamp).expect("valid"));
                 }
                 (Op::Put { data, .. }, Some(old)) => {
                     let data = object(&format!("{{{data}}}"));

@@ -40,7 +40,7 @@ impl Writer<'_> {
         let old = view.get(key).ok_or_else(|| unknown_key(self.bucket, key))?;
         check_version(self.bucket, key, if_version, Some(old))?;
         let record = store::update(self.bucket.definition(), old, data, self.unix_ms, self.scratch)?;
-        store::check_besides_key(view, &record)?;
+        store::check_update(view, old, &record)?;
         Ok(record)
     }
 
@@ -142,7 +142,7 @@ impl Writer<'_> {
         let autoincrement = self.bucket.advance();
         let mut stamp =
             Stamp { unix_ms: self.unix_ms, random: self.random, autoincrement, scratch: self.scratch };
-        store::insert(self.bucket.definition(), data, &mut stamp)
+        store::insert(self.bucket, data, &mut stamp)
     }
 
     /// Later inserts of the same transaction count on (S-169, S-180).

@@ -31,4 +31,4 @@ pub use overlay::{Delta, View, Write, Writes};
 pub use prepare::{Scratch, Stamp, insert, update};
 pub use read::{Aggregate, Function, Group, Question, Read, Select, SortKey, write_records};
 pub use record::{Key, Record};
-pub use unique::{check_besides_key, check_insert, touches_unique, unique_fields};
+pub use unique::{check_besides_key, check_insert, check_update, touches_unique, unique_fields};

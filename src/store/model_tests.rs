@@ -1,8 +1,8 @@
 //! A bucket with everything that finds records, against a list that is searched.
 
 use super::{
-    Bucket, Definition, Delta, Filter, Key, Record, Scratch, Stamp, View, Write, check_besides_key,
-    check_insert, insert, update,
+    Bucket, Definition, Delta, Filter, Key, Record, Scratch, Stamp, View, Write, check_insert, check_update,
+    insert, update,
 };
 use crate::base::json::{Object, Parser, Raw};
 use crate::base::random::Random;
@@ -115,7 +115,7 @@ impl Run {
             autoincrement: 1,
             scratch: &Scratch::default(),
         };
-        let record = insert(definition, &data(&row), &mut stamp).unwrap();
+        let record = insert(&self.bucket, &data(&row), &mut stamp).unwrap();
         let view = View::with(&self.bucket, delta);
         let violated = match () {
             () if rows.iter().any(|other| other.key == row.key) => Some("k"),
@@ -136,12 +136,11 @@ impl Run {
         assert_eq!(view.get(&key(new.key)).is_some(), at.is_some());
         let Some(at) = at else { return };
         let definition = self.bucket.definition();
-        let record =
-            update(definition, view.get(&key(new.key)).unwrap(), &data(&new), self.now, &Scratch::default())
-                .unwrap();
+        let old = view.get(&key(new.key)).unwrap();
+        let record = update(definition, old, &data(&new), self.now, &Scratch::default()).unwrap();
         let is_taken = |row: &Row| row.key != new.key && row.unique == new.unique && new.unique.is_some();
         let violated = rows.iter().any(is_taken).then_some("u");
-        assert_eq!(violated_field(check_besides_key(view, &record)).as_deref(), violated);
+        assert_eq!(violated_field(check_update(view, old, &record)).as_deref(), violated);
         if violated.is_none() {
             delta.update(definition, key(new.key), record);
             rows[at].unique = new.unique;

@@ -374,13 +374,13 @@ mod tests {
 
     const DEFINITION: &str = r#"{"key":"k","schema":{"k":{"type":"string"}}}"#;
 
-    fn record(definition: &Definition, key: &str) -> Record {
+    fn record(bucket: &Bucket, key: &str) -> Record {
         let text = format!(r#"{{"k":"{key}"}}"#);
         let mut parser = Parser::default();
         let data = Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap();
         let mut random = Random::from_seed([1; 32]);
         insert(
-            definition,
+            bucket,
             &data,
             &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1, scratch: &Scratch::default() },
         )
@@ -397,11 +397,10 @@ mod tests {
 
     fn bucket() -> Bucket {
         let definition = Definition::parse("b", Raw::trusted(DEFINITION.as_bytes())).unwrap();
-        let records = ["a", "b", "c", "d"].map(|key| record(&definition, key));
         let mut bucket = Bucket::new(definition, 1);
-        records.into_iter().for_each(|record| {
-            bucket.append(record);
-        });
+        for key in ["a", "b", "c", "d"] {
+            bucket.append(record(&bucket, key));
+        }
         bucket
     }
 
@@ -411,11 +410,11 @@ mod tests {
         let bucket = bucket();
         let mut delta = Delta::default();
         delta.delete(bucket.definition(), key("b"), true);
-        delta.insert(bucket.definition(), key("b"), record(bucket.definition(), "b"));
-        delta.update(bucket.definition(), key("c"), record(bucket.definition(), "c"));
+        delta.insert(bucket.definition(), key("b"), record(&bucket, "b"));
+        delta.update(bucket.definition(), key("c"), record(&bucket, "c"));
         delta.delete(bucket.definition(), key("d"), true);
-        delta.insert(bucket.definition(), key("e"), record(bucket.definition(), "e"));
-        delta.insert(bucket.definition(), key("f"), record(bucket.definition(), "f"));
+        delta.insert(bucket.definition(), key("e"), record(&bucket, "e"));
+        delta.insert(bucket.definition(), key("f"), record(&bucket, "f"));
         delta.delete(bucket.definition(), key("f"), false);
         let view = View::with(&bucket, &delta);
         assert_eq!(keys(view.records()), "acbe");

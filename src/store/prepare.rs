@@ -1,5 +1,6 @@
 //! From what a client sends to a record that may be stored (02 §2.3, §3.3).
 
+use super::bucket::Bucket;
 use super::definition::{Definition, Generated};
 use super::record::{EXPIRES_AT, FieldSpans, META_NAMES, Meta, Record};
 use super::validate;
@@ -31,11 +32,13 @@ pub struct Stamp<'a> {
     pub scratch: &'a Scratch,
 }
 
-/// Prepares an insert: copies, generates, defaults, validates, stamps (S-30).
+/// Prepares an insert into that bucket, which stays as it is: copies, generates, defaults, validates,
+/// stamps (S-30).
 ///
 /// # Errors
 /// `VALIDATION_ERROR` with every issue found (S-51).
-pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> Result<Record, Fault> {
+pub fn insert(bucket: &Bucket, data: &Object, stamp: &mut Stamp<'_>) -> Result<Record, Fault> {
+    let definition = bucket.definition();
     let mut draft = Draft::new(definition, stamp.scratch);
     if data.members().any(|(name, _)| META_NAMES.contains(&name) || name == EXPIRES_AT) {
         for (name, value) in data.members().filter(|(name, _)| !META_NAMES.contains(name)) {
@@ -61,6 +64,7 @@ pub fn insert(definition: &Definition, data: &Object, stamp: &mut Stamp<'_>) -> 
             draft.add(&field.quoted, Raw::trusted(default));
         }
     }
+    bucket.prefetch(|number| draft.value(number));
     let now = stamp.unix_ms;
     draft.finish(Meta { version: 1, created_at: now, updated_at: now }, definition.ttl_ms())
 }
@@ -290,7 +294,7 @@ mod tests {
     use super::{Scratch, Stamp, insert, update};
     use crate::base::json::{Object, Parser, Raw};
     use crate::base::random::Random;
-    use crate::store::{Definition, Record};
+    use crate::store::{Bucket, Definition, Record};
 
     const DEFINITION: &str = r#"{"key":"id","schema":{"id":{"type":"string","generated":"uuid"},"name":{"type":"string","required":true},"role":{"type":"string","default":"user"},"age":{"type":"number"}}}"#;
 
@@ -310,7 +314,7 @@ mod tests {
     fn inserted(data: &str) -> Result<Record, String> {
         let mut random = Random::from_seed([1; 32]);
         insert(
-            &definition(),
+            &Bucket::new(definition(), 7),
             &object(data),
             &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 3, scratch: &Scratch::default() },
         )

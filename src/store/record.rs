@@ -2,6 +2,7 @@
 
 use super::definition::Definition;
 use crate::base::json::{Raw, Span};
+use crate::base::prefetch::prefetch_bytes;
 use memchr::memrchr;
 use smallvec::SmallVec;
 use std::fmt;
@@ -91,6 +92,11 @@ impl Record {
     /// Whether somebody else has it too.
     pub fn is_shared(&self) -> bool {
         Arc::strong_count(&self.0) > 1
+    }
+
+    /// Asks for its memory, all of it at once: its values are found by what stands at its end.
+    pub(super) fn prefetch(&self) {
+        prefetch_bytes(&self.0);
     }
 
     /// The whole record as JSON.

@@ -20,15 +20,23 @@ pub fn check_insert(view: View<'_>, record: &Record) -> Result<(), Fault> {
     check(view, record, leading.into_iter().chain(unique_fields(definition)))
 }
 
-/// The same without the key, for those who have looked for it: for a new version of the record that
-/// has it, whose own values do not count (S-75), or for the first one.
+/// The same without the key, for those who have looked for it.
 ///
 /// # Errors
 /// As [`check_insert`].
 pub fn check_besides_key(view: View<'_>, record: &Record) -> Result<(), Fault> {
+    check(view, record, besides_key(view.definition()))
+}
+
+/// The same for a new version of the view's record `old`, whose own values do not count (S-75):
+/// those that it keeps need not be looked for.
+///
+/// # Errors
+/// As [`check_insert`].
+pub fn check_update(view: View<'_>, old: &Record, record: &Record) -> Result<(), Fault> {
     let definition = view.definition();
-    let others = unique_fields(definition).filter(|field| *field != definition.key_field());
-    check(view, record, others)
+    let changes = |field: &usize| scalar(definition, old, *field) != scalar(definition, record, *field);
+    check(view, record, besides_key(definition).filter(changes))
 }
 
 /// The fields that are unique, in the order in which they are checked.
@@ -58,6 +66,11 @@ pub(super) fn unique_violation(definition: &Definition, field: usize, value: Raw
     Fault::new(Code::AlreadyExists, message).with_details(details)
 }
 
+/// The unique fields that are not the key.
+fn besides_key(definition: &Definition) -> impl Iterator<Item = usize> {
+    unique_fields(definition).filter(|field| *field != definition.key_field())
+}
+
 fn check(view: View<'_>, record: &Record, fields: impl Iterator<Item = usize>) -> Result<(), Fault> {
     for field in fields {
         let Some(value) = scalar(view.definition(), record, field) else { continue };
@@ -71,7 +84,10 @@ fn check(view: View<'_>, record: &Record, fields: impl Iterator<Item = usize>) -
 /// The value by which a record can be found or excluded: missing and null may be there often, and
 /// arrays and objects are equal to nothing (S-73).
 pub(super) fn scalar<'r>(definition: &Definition, record: &'r Record, field: usize) -> Option<Raw<'r>> {
-    record
-        .field(field, &definition.fields()[field].quoted)
-        .filter(|value| value.is_scalar() && value.as_bytes() != b"null")
+    record.field(field, &definition.fields()[field].quoted).filter(|value| is_indexed(*value))
+}
+
+/// Whether an index takes that value.
+pub(super) fn is_indexed(value: Raw<'_>) -> bool {
+    value.is_scalar() && value.as_bytes() != b"null"
 }

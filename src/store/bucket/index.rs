@@ -1,10 +1,11 @@
 //! Records by the value of one field (02 §2.7).
 
-use super::slots::{SlotNumber, Slots};
+use super::slots::{SLOTS_MAX, SlotNumber, Slots};
 use super::table::Table;
 use crate::base::json::Raw;
 use crate::store::Definition;
 use crate::store::unique::scalar;
+use slab::Slab;
 use std::collections::BTreeMap;
 
 /// The records that indexes look at.
@@ -20,6 +21,12 @@ impl<'a> Rows<'a> {
     fn value(self, slot: SlotNumber, field: usize) -> Option<&'a [u8]> {
         scalar(self.definition, self.slots.record(slot), field).map(Raw::as_bytes)
     }
+
+    /// Whether the record of a slot, which is not near yet, has that value.
+    fn has(self, slot: SlotNumber, field: usize, value: &[u8]) -> bool {
+        self.slots.record(slot).prefetch();
+        self.value(slot, field) == Some(value)
+    }
 }
 
 /// An index over one field. It holds slot numbers only: values stand once, in the records.
@@ -32,15 +39,17 @@ pub(super) struct Index {
 enum Holders {
     /// At most one record per value, but while the changes of a transaction are applied: two
     /// records may swap their values (S-178).
-    Unique(Table<SlotNumber>),
-    Shared(Table<Postings>),
+    Unique(Table),
+    /// Any number of records per value.
+    Shared { postings: Table, crowds: Slab<Crowd> },
 }
 
-/// All records with the same value, in bucket order.
+/// All records with the same value; the table of a shared index has each as one number.
+#[derive(Clone, Copy)]
 enum Postings {
     One(SlotNumber),
-    /// At least two.
-    Several(Crowd),
+    /// At least two: the number of their crowd.
+    Several(u32),
 }
 
 /// Records of one value by their place in bucket order.
@@ -54,7 +63,7 @@ impl Index {
     pub(super) fn new(field: usize, is_unique: bool, hasher: ahash::RandomState) -> Self {
         let holders = match is_unique {
             true => Holders::Unique(Table::default()),
-            false => Holders::Shared(Table::default()),
+            false => Holders::Shared { postings: Table::default(), crowds: Slab::new() },
         };
         Self { field, holders, hasher }
     }
@@ -70,10 +79,12 @@ impl Index {
         let hash = self.hash(value);
         match &mut self.holders {
             Holders::Unique(table) => table.insert(hash, slot),
-            Holders::Shared(table) => match table.find_mut(hash, postings_of(rows, self.field, value)) {
-                Some(postings) => postings.insert(rows.slots, slot),
-                None => table.insert(hash, Postings::One(slot)),
-            },
+            Holders::Shared { postings, crowds } => {
+                match postings.find_mut(hash, postings_of(rows, self.field, value, crowds)) {
+                    Some(number) => *number = Postings::from(*number).with(slot, crowds, rows.slots).into(),
+                    None => postings.insert(hash, Postings::One(slot).into()),
+                }
+            }
         }
     }
 
@@ -83,52 +94,70 @@ impl Index {
         let hash = self.hash(value);
         match &mut self.holders {
             Holders::Unique(table) => {
-                table.remove(hash, |other| *other == slot).expect("an indexed value is found");
+                table.remove(hash, |other| other == slot).expect("an indexed value is found");
             }
-            Holders::Shared(table) => {
-                let is_it = postings_of(rows, self.field, value);
-                let postings = table.find_mut(hash, &is_it).expect("an indexed value is found");
-                if postings.remove(rows.slots, slot) {
-                    table.remove(hash, is_it);
+            Holders::Shared { postings, crowds } => {
+                let is_it = postings_of(rows, self.field, value, crowds);
+                let number = postings.find_mut(hash, is_it).expect("an indexed value is found");
+                match Postings::from(*number).without(slot, crowds, rows.slots) {
+                    Some(left) => *number = left.into(),
+                    None => {
+                        postings.remove(hash, |other| other == slot);
+                    }
                 }
             }
         }
     }
 
-    /// Frees a part of an index that nobody will use again: so many values, 0 if none is left.
-    /// Values of many records are handed out, to be freed by parts.
-    pub(super) fn shed(&mut self, crowds: &mut Vec<Crowd>) -> usize {
+    /// Takes the one record of a unique value out, which is still there.
+    pub(super) fn take(&mut self, rows: Rows<'_>, value: &[u8]) -> Option<SlotNumber> {
+        let hash = self.hash(value);
+        let Holders::Unique(table) = &mut self.holders else { return None };
+        table.remove(hash, |slot| rows.has(slot, self.field, value))
+    }
+
+    /// Asks for the memory in which a value will be looked for, entered or taken out.
+    pub(super) fn prefetch(&self, value: Raw<'_>) {
+        match &self.holders {
+            Holders::Unique(table) | Holders::Shared { postings: table, .. } => {
+                table.prefetch(self.hash(value.as_bytes()));
+            }
+        }
+    }
+
+    /// Frees a part of an index that nobody will use again: so many lines of its table, 0 if none is
+    /// left. Values of many records are handed out, to be freed by parts.
+    pub(super) fn shed(&mut self, large: &mut Vec<Crowd>) -> usize {
         match &mut self.holders {
             // Nothing but memory.
-            Holders::Unique(table) => table.pop_part().map_or(0, |part| part.len().max(1)),
-            Holders::Shared(table) => {
-                let Some(part) = table.pop_part() else { return 0 };
-                let values = part.len().max(1);
-                crowds.extend(part.filter_map(|postings| match postings {
-                    Postings::Several(crowd) if crowd.len() > CROWD_FREED_MAX => Some(crowd),
-                    Postings::One(_) | Postings::Several(_) => None,
-                }));
-                values
-            }
+            Holders::Unique(table) => table.shed(drop),
+            Holders::Shared { postings, crowds } => postings.shed(|number| {
+                if let Postings::Several(number) = Postings::from(number) {
+                    let crowd = crowds.remove(number as usize);
+                    large.extend(Some(crowd).filter(|crowd| crowd.len() > CROWD_FREED_MAX));
+                }
+            }),
         }
     }
 
     /// The one record of a unique value.
     pub(super) fn holder(&self, rows: Rows<'_>, value: &[u8]) -> Option<SlotNumber> {
         let Holders::Unique(table) = &self.holders else { return None };
-        let is_it = |slot: &SlotNumber| rows.value(*slot, self.field) == Some(value);
-        table.find(self.hash(value), is_it).copied()
+        table.find(self.hash(value), |slot| rows.has(slot, self.field, value))
     }
 
     /// All records of a value, in bucket order.
     pub(super) fn hits<'a>(&'a self, rows: Rows<'_>, value: &[u8]) -> Hits<'a> {
         match &self.holders {
             Holders::Unique(_) => Hits { one: self.holder(rows, value), several: None },
-            Holders::Shared(table) => {
-                match table.find(self.hash(value), postings_of(rows, self.field, value)) {
+            Holders::Shared { postings, crowds } => {
+                let is_it = postings_of(rows, self.field, value, crowds);
+                match postings.find(self.hash(value), is_it).map(Postings::from) {
                     None => Hits::default(),
-                    Some(Postings::One(slot)) => Hits { one: Some(*slot), several: None },
-                    Some(Postings::Several(slots)) => Hits { one: None, several: Some(slots) },
+                    Some(Postings::One(slot)) => Hits { one: Some(slot), several: None },
+                    Some(Postings::Several(crowd)) => {
+                        Hits { one: None, several: Some(&crowds[crowd as usize]) }
+                    }
                 }
             }
         }
@@ -159,36 +188,65 @@ impl<'a> Hits<'a> {
 }
 
 impl Postings {
-    fn insert(&mut self, slots: &Slots, slot: SlotNumber) {
+    /// Tells crowds from slots.
+    const SEVERAL: u32 = SLOTS_MAX;
+
+    /// These and one more.
+    fn with(self, slot: SlotNumber, crowds: &mut Slab<Crowd>, slots: &Slots) -> Self {
         match self {
             Self::One(other) => {
-                let both = [*other, slot].map(|slot| (slots.sequence(slot), slot));
-                *self = Self::Several(BTreeMap::from(both));
+                let both = [other, slot].map(|slot| (slots.sequence(slot), slot));
+                Self::Several(u32::try_from(crowds.insert(Crowd::from(both))).expect("fewer than slots"))
             }
-            Self::Several(others) => {
-                others.insert(slots.sequence(slot), slot);
+            Self::Several(crowd) => {
+                crowds[crowd as usize].insert(slots.sequence(slot), slot);
+                self
             }
         }
     }
 
-    /// Whether that was the last one.
-    fn remove(&mut self, slots: &Slots, slot: SlotNumber) -> bool {
-        let Self::Several(others) = self else { return true };
-        others.remove(&slots.sequence(slot)).expect("an indexed record is found");
-        if others.len() == 1 {
-            *self = Self::One(*others.values().next().expect("one is left"));
+    /// These but for one of them, if that leaves any.
+    fn without(self, slot: SlotNumber, crowds: &mut Slab<Crowd>, slots: &Slots) -> Option<Self> {
+        let Self::Several(number) = self else { return None };
+        let crowd = &mut crowds[number as usize];
+        crowd.remove(&slots.sequence(slot)).expect("an indexed record is found");
+        if crowd.len() > 1 {
+            return Some(self);
         }
-        false
+        crowds.remove(number as usize).pop_first().map(|(_, last)| Self::One(last))
     }
 
-    fn any(&self) -> SlotNumber {
+    fn any(self, crowds: &Slab<Crowd>) -> SlotNumber {
         match self {
-            Self::One(slot) => *slot,
-            Self::Several(slots) => *slots.values().next().expect("at least two"),
+            Self::One(slot) => slot,
+            Self::Several(crowd) => *crowds[crowd as usize].values().next().expect("at least two"),
         }
     }
 }
 
-fn postings_of<'a>(rows: Rows<'a>, field: usize, wanted: &'a [u8]) -> impl Fn(&Postings) -> bool + 'a {
-    move |postings| rows.value(postings.any(), field) == Some(wanted)
+impl From<u32> for Postings {
+    fn from(number: u32) -> Self {
+        match number & Self::SEVERAL {
+            0 => Self::One(number),
+            _ => Self::Several(number ^ Self::SEVERAL),
+        }
+    }
+}
+
+impl From<Postings> for u32 {
+    fn from(postings: Postings) -> Self {
+        match postings {
+            Postings::One(slot) => slot,
+            Postings::Several(crowd) => crowd | Postings::SEVERAL,
+        }
+    }
+}
+
+fn postings_of<'a>(
+    rows: Rows<'a>,
+    field: usize,
+    wanted: &'a [u8],
+    crowds: &'a Slab<Crowd>,
+) -> impl Fn(u32) -> bool + 'a {
+    move |number| rows.has(Postings::from(number).any(crowds), field, wanted)
 }

@@ -3,6 +3,7 @@
 mod age;
 mod expiry;
 mod index;
+mod lines;
 mod order;
 mod remains;
 mod slots;
@@ -12,7 +13,7 @@ use super::change::Change;
 use super::definition::Definition;
 use super::filter::{Filter, Test};
 use super::record::{Key, Record};
-use super::unique::{scalar, unique_violation};
+use super::unique::{is_indexed, scalar, unique_violation};
 use crate::base::fault::Fault;
 use crate::base::json::{Number, Raw};
 use age::Ages;
@@ -142,6 +143,18 @@ impl Bucket {
         }
     }
 
+    /// Asks for the memory in which a record will be looked for and entered, by the values that its
+    /// fields will have. In a large bucket each is a cache miss; so they are waited for all
+    /// together, while the record is being written.
+    pub(super) fn prefetch<'v>(&self, value: impl Fn(usize) -> Option<Raw<'v>>) {
+        for index in std::iter::once(&self.by_key).chain(&self.indexes) {
+            if let Some(value) = value(index.field()).filter(|value| is_indexed(*value)) {
+                index.prefetch(value);
+            }
+        }
+        self.slots.prefetch_free();
+    }
+
     /// Puts a record at the end of the order. O(1), with `ordered_set`, `ttl` or `maxSize`
     /// O(log n). Its key is not there yet: the caller has checked (S-68). Returns its place in bucket
     /// order.
@@ -196,9 +209,14 @@ impl Bucket {
 
     /// Takes a record out and returns it with its place in bucket order. As [`Self::append`].
     pub fn remove(&mut self, key: &[u8]) -> Option<(u64, Record)> {
-        let slot = self.by_key.holder(self.rows(), key)?;
         let rows = Rows { slots: &self.slots, definition: &self.definition };
-        self.by_key.remove(rows, slot);
+        let slot = self.by_key.take(rows, key)?;
+        self.slots.prefetch_neighbours(slot);
+        for index in &self.indexes {
+            scalar(&self.definition, self.slots.record(slot), index.field())
+                .into_iter()
+                .for_each(|value| index.prefetch(value));
+        }
         self.indexes.iter_mut().for_each(|index| index.remove(rows, slot));
         let record = self.slots.record(slot);
         if let Some(order) = &mut self.order {

@@ -81,7 +81,7 @@ mod tests {
             let data = Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap();
             let scratch = &Scratch::default();
             let mut stamp = Stamp { unix_ms: 1, random: &mut random, autoincrement: 0, scratch };
-            let record = insert(bucket.definition(), &data, &mut stamp).unwrap();
+            let record = insert(bucket, &data, &mut stamp).unwrap();
             bucket.apply(Write::Insert(record));
         }
     }

@@ -3,6 +3,7 @@
 //! The order is a list through the slots, so that a delete costs O(1) and the first or last n
 //! records O(n). Slots live in chunks: adding one never moves the others.
 
+use crate::base::prefetch::prefetch;
 use crate::store::Record;
 
 /// Names a record from its insert to its delete.
@@ -33,6 +34,9 @@ struct Slot {
 /// The end of a list.
 const NONE: SlotNumber = SlotNumber::MAX;
 
+/// Records of one bucket, and so numbers of slots: a power of two, which leaves indexes the bit.
+pub(super) const SLOTS_MAX: SlotNumber = 1 << 31;
+
 /// Slots per chunk; 32 KiB.
 const CHUNK_SLOTS: usize = 1024;
 
@@ -60,6 +64,21 @@ impl Slots {
     /// Its place in bucket order.
     pub(super) fn sequence(&self, number: SlotNumber) -> u64 {
         self.slot(number).sequence
+    }
+
+    /// Asks for the memory that the next record's slot is in.
+    pub(super) fn prefetch_free(&self) {
+        if self.free != NONE {
+            prefetch(self.slot(self.free));
+        }
+    }
+
+    /// Asks for the memory that a record's removal changes.
+    pub(super) fn prefetch_neighbours(&self, number: SlotNumber) {
+        let slot = self.slot(number);
+        for neighbour in [slot.previous, slot.next].into_iter().filter(|neighbour| *neighbour != NONE) {
+            prefetch(self.slot(neighbour));
+        }
     }
 
     /// Puts a record at the end of the order.
@@ -164,8 +183,8 @@ impl Slots {
         let before = (self.chunks.len() - 1) * CHUNK_SLOTS;
         let chunk = self.chunks.last_mut().expect("just made sure");
         chunk.push(slot);
-        let number = SlotNumber::try_from(before + chunk.len() - 1).ok().filter(|number| *number != NONE);
-        number.expect("fewer than 2^32 records")
+        let number = SlotNumber::try_from(before + chunk.len() - 1).ok().filter(|number| *number < SLOTS_MAX);
+        number.expect("at most 2^31 records: half a terabyte")
     }
 
     fn slot(&self, number: SlotNumber) -> &Slot {

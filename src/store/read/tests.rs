@@ -97,7 +97,7 @@ fn bucket(rows: &[Row]) -> Bucket {
         row.insert("k".into(), json!(key));
         let data = client_object(&Value::Object(row));
         let record = insert(
-            bucket.definition(),
+            &bucket,
             &data,
             &mut Stamp { unix_ms: 7, random: &mut random, autoincrement: 1, scratch: &Scratch::default() },
         );
