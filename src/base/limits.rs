@@ -97,6 +97,10 @@ pub const FLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// may keep a flight of requests in memory, and behind so many nobody's turn comes soon.
 pub const WAITING_ENVELOPES_MAX: usize = 65_536;
 
+/// Memory that a core has mapped at a time for records that will come, bytes: 24 pages. Less than what
+/// glibc takes from the system by itself (128 KiB), and than what it gives back to it at once.
+pub const MAPPED_AHEAD_BYTES: usize = 96 * 1024;
+
 /// Bytes of messages of one connection that wait for their turn, at and above which no more is
 /// read from it. What one read holds may come on top.
 pub const BACKLOG_BYTES_MAX: usize = 1024 * 1024;

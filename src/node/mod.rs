@@ -240,6 +240,11 @@ impl Node {
         self.core.vitals = Box::new(vitals);
     }
 
+    /// Text by which this core's records have grown, ever, in bytes. O(1).
+    pub fn grown_bytes(&self) -> u64 {
+        self.core.shard.grown_bytes()
+    }
+
     /// Handles one input. The caller drains `out` completely before the next call.
     pub fn handle(&mut self, input: Input<'_>, now: Now, out: &mut Outbox) {
         self.core.inputs += 1;

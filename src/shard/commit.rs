@@ -34,7 +34,7 @@ impl Shard {
         for (id, mut writes) in changes {
             let bucket = self.buckets.get_mut(&id).expect("a change names a bucket that lives here");
             bucket.evict(&mut writes); // S-193: after every check, in the same change set
-            let written = writes.len();
+            let (written, before) = (writes.len(), bucket.text_bytes());
             let hears = self.listeners.hear(id);
             let mut untold = self.live.watches(id).then(|| self.untold.entry(id).or_default());
             for write in writes {
@@ -50,6 +50,7 @@ impl Shard {
                     untold.push(change);
                 }
             }
+            self.grown_bytes += bucket.text_bytes().saturating_sub(before) as u64;
             if !self.remains.is_empty() {
                 self.remains.free(written * FREED_RECORDS_PER_WRITE);
             }
@@ -72,6 +73,11 @@ impl Shard {
     /// Frees some of what is left of cleared and dropped buckets.
     pub fn free_remains(&mut self) {
         self.remains.free(FREED_RECORDS_MAX);
+    }
+
+    /// Text by which commits have made buckets longer, ever, in bytes.
+    pub fn grown_bytes(&self) -> u64 {
+        self.grown_bytes
     }
 
     /// Whether there is more to free.

@@ -67,6 +67,8 @@ pub struct Shard {
     sequencer: Arc<Sequencer>,
     waiting: Waiting,
     lent: Lent,
+    /// Text by which commits have made buckets longer, ever.
+    grown_bytes: u64,
     random: Random,
     scratch: Scratch,
 }
@@ -112,6 +114,7 @@ impl Shard {
             sequencer,
             waiting: Waiting::default(),
             lent: Lent::default(),
+            grown_bytes: 0,
             random,
             scratch: Scratch::default(),
         }

@@ -16,6 +16,7 @@ use super::sys;
 use super::trim::Trim;
 use super::tuning::Tuning;
 use crate::base::ids::{ConnId, CoreId};
+use crate::base::limits::MAPPED_AHEAD_BYTES;
 use crate::node::{Chunk, Input, Node, Outbox, Output};
 use crossbeam_channel::Sender;
 use monoio::net::TcpStream;
@@ -74,6 +75,8 @@ pub(super) struct CoreLoop {
     wake_at: Cell<Option<u64>>,
     timer: Signal,
     trim: Trim,
+    /// How far the records had grown when memory was last mapped ahead for them, bytes.
+    mapped_at: Cell<u64>,
     /// No new connections.
     is_stopping: Cell<bool>,
     /// The core is about to leave its thread.
@@ -129,6 +132,7 @@ impl CoreLoop {
             wake_at: Cell::new(None),
             timer: Signal::default(),
             trim: Trim::default(),
+            mapped_at: Cell::default(),
             is_stopping: Cell::new(false),
             is_over: Cell::new(false),
             stopped,
@@ -148,7 +152,10 @@ impl CoreLoop {
 
     fn handle(&self, input: Input<'_>) -> Option<ConnId> {
         let mut outbox = self.outbox.borrow_mut();
-        self.node.borrow_mut().handle(input, self.clock.now(), &mut outbox);
+        let mut node = self.node.borrow_mut();
+        node.handle(input, self.clock.now(), &mut outbox);
+        self.map_ahead(node.grown_bytes());
+        drop(node);
         let mut admitted = None;
         for output in outbox.drain() {
             match output {
@@ -158,6 +165,16 @@ impl CoreLoop {
         }
         self.outgoing.ring();
         admitted
+    }
+
+    /// Maps memory for records that will come as others have: many pages at once.
+    fn map_ahead(&self, grown_bytes: u64) {
+        /// As long as a text is a record's other memory, about.
+        const PERIOD_BYTES: u64 = MAPPED_AHEAD_BYTES as u64 / 2;
+        if grown_bytes - self.mapped_at.get() >= PERIOD_BYTES {
+            self.mapped_at.set(grown_bytes);
+            sys::map_ahead(MAPPED_AHEAD_BYTES);
+        }
     }
 
     /// Reads from a socket into the scratch buffer and hands it to the node.
