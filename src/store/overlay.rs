@@ -171,7 +171,7 @@ impl Delta {
     }
 
     /// Writes that are searched one after the other; that is cheaper than a tree.
-    const SEARCHED_MAX: usize = 8;
+    const SEARCHED_MAX: usize = 16;
 }
 
 /// A bucket to read from, with or without a transaction's writes on top.
