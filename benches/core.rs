@@ -78,7 +78,7 @@ impl Pair {
         let mut mail: Vec<_> = self.drain(0, &mut sent);
         while let Some((from, to, letter)) = mail.pop() {
             self.nodes[usize::from(to.0)].handle(
-                Input::Posted { from, mail: letter, more: false },
+                Input::Posted { from, mail: &mut vec![letter], more: false },
                 NOW,
                 &mut self.out,
             );

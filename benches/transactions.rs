@@ -69,7 +69,7 @@ impl Server {
         self.sent = 0;
         self.drive(CoreId(0), Input::Bytes(self.conn, bytes));
         while let Some((from, to, mail)) = self.mail.pop_front() {
-            self.drive(to, Input::Posted { from, mail, more: false });
+            self.drive(to, Input::Posted { from, mail: &mut vec![mail], more: false });
         }
         self.drive(CoreId(0), Input::Sent(self.conn, self.sent));
         self.sent

@@ -9,9 +9,13 @@ pub const JSON_DEPTH_MAX: usize = 512;
 /// Fragments of one WebSocket message. A 1 MiB message in TCP-sized pieces needs about 730.
 pub const FRAGMENTS_MAX: usize = 16_384;
 
-/// Messages that one core may have waiting at another, messages. A full inbox makes the
-/// sender keep its own backlog and stop reading from its connections; it never blocks.
-pub const INBOX_MESSAGES_MAX: usize = 8_192;
+/// Batches of mail that one core may have waiting at another. A full inbox makes the sender keep
+/// its own backlog and stop reading from its connections; it never blocks.
+pub const INBOX_BATCHES_MAX: usize = 1_024;
+
+/// Messages in a batch between cores. More would not make a message cheaper, and the receiver hears
+/// of the first when the sender has posted the last.
+pub const MAIL_BATCH_MAX: usize = 64;
 
 /// Messages of one connection that wait for their turn, at and above which no more is read from
 /// it, and TCP pushes back on the client.

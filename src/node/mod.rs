@@ -81,12 +81,12 @@ pub enum Input<'a> {
     /// The connection's socket is gone, whoever ended it. Comes exactly once for every
     /// connection that was admitted.
     Closed(ConnId),
-    /// Mail from another core, in the order in which that core posted it.
+    /// Mail from another core.
     Posted {
         /// Which core.
         from: CoreId,
-        /// What it has sent.
-        mail: Mail,
+        /// What it has sent, in the order in which it posted it. Is taken out.
+        mail: &'a mut Vec<Mail>,
         /// Whether another input follows at once. Then what requests change is told to those who
         /// watch together with what that one changes (S-144).
         more: bool,
@@ -257,14 +257,7 @@ impl Node {
             }
             Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
             Input::Closed(conn) => self.core.closed(conn, out),
-            Input::Posted { from, mail, more } => {
-                let is_request = matches!(mail, Mail::Request(_));
-                is_deferred = is_request && more;
-                if !is_request {
-                    self.conclude(now, out); // what has waited comes first
-                }
-                self.core.mail(from, mail, now, out);
-            }
+            Input::Posted { from, mail, more } => is_deferred = self.posted(from, mail, now, out) && more,
             Input::Call(number, call) => self.call(number, call, out),
             Input::Listen(listener, pattern) => self.core.shard.listen(listener, pattern),
             Input::Unlisten(listener) => self.core.shard.unlisten(listener),
@@ -277,7 +270,6 @@ impl Node {
             Input::Shutdown(grace_period_ms) => self.core.shutdown(grace_period_ms, now, out),
         }
         if is_deferred {
-            self.settle(now, out);
             return self.core.enter_budget(out.sends_bytes());
         }
         self.conclude(now, out);
@@ -306,6 +298,23 @@ impl Node {
             active_subscriptions: self.core.shared.counters.active_subscriptions(),
             shard: self.core.shard.census(),
         }
+    }
+
+    /// Takes mail from another core. Whether subscribers are still to be told what it has changed.
+    fn posted(&mut self, from: CoreId, mail: &mut Vec<Mail>, now: Now, out: &mut Outbox) -> bool {
+        let mut is_deferred = false;
+        for mail in mail.drain(..) {
+            is_deferred = matches!(mail, Mail::Request(_));
+            if is_deferred {
+                self.core.mail(from, mail, now, out);
+                self.settle(now, out);
+            } else {
+                self.conclude(now, out); // what has waited comes first
+                self.core.mail(from, mail, now, out);
+                self.conclude(now, out);
+            }
+        }
+        is_deferred
     }
 
     /// Ends an input: works, then tells subscribers what has changed, until there is nothing more.

@@ -2,7 +2,8 @@
 //!
 //! Each input is handled at once and its outputs are carried out before the next:
 //! chunks go to their connections' queues, whose tasks write them in one piece per turn,
-//! mail goes to the other cores' inboxes, and a sleeping core is woken once per input.
+//! mail goes to the other cores' inboxes as one batch each, and a sleeping core is woken once per
+//! input.
 
 use super::accept;
 use super::clock::Clock;
@@ -163,7 +164,9 @@ impl CoreLoop {
                 output => self.carry_out(output),
             }
         }
-        self.outgoing.ring();
+        if !self.outgoing.flush() {
+            self.timer.raise();
+        }
         admitted
     }
 
@@ -224,12 +227,7 @@ impl CoreLoop {
             Output::Drop(conn) => self.with_conn(conn, Conn::cut),
             Output::Pause(conn) => self.with_conn(conn, |conn| conn.pause(true)),
             Output::Resume(conn) => self.with_conn(conn, |conn| conn.pause(false)),
-            Output::Post(to, mail) => {
-                self.outgoing.post(to, mail);
-                if self.outgoing.is_congested() {
-                    self.timer.raise();
-                }
-            }
+            Output::Post(to, mail) => self.outgoing.post(to, mail),
             Output::WakeAt(at_ms) => {
                 if self.wake_at.get().is_none_or(|earlier| at_ms < earlier) {
                     self.wake_at.set(Some(at_ms));
@@ -320,26 +318,31 @@ impl CoreLoop {
 
     async fn read_mail(&self, inbox: &Inbox, listener: &Listener) {
         // Counts over sleeps: a sender that is just as fast would never let this task sleep.
+        let turn_budget = self.tuning.turn_budget as usize;
         let mut handled = 0;
         loop {
             inbox.note_length();
             while let Some(parcel) = inbox.next() {
                 match parcel {
-                    Parcel::Mail(from, mail) => {
-                        let more = !inbox.is_empty() && handled + 1 < self.tuning.turn_budget;
-                        self.drive(Input::Posted { from, mail, more });
+                    Parcel::Mail(from, mut mail) => {
+                        handled += mail.len();
+                        let more = !inbox.is_empty() && handled < turn_budget;
+                        self.drive(Input::Posted { from, mail: &mut mail, more });
+                        self.outgoing.recycle(mail);
                     }
-                    Parcel::Ask(ask) => self.program.ask(ask, |input| {
-                        self.drive(input);
-                    }),
+                    Parcel::Ask(ask) => {
+                        handled += 1;
+                        self.program.ask(ask, |input| {
+                            self.drive(input);
+                        });
+                    }
                     Parcel::Shutdown(grace_period_ms) => {
                         self.stop_accepting(listener);
                         self.drive(Input::Shutdown(grace_period_ms));
                     }
                     Parcel::Exit => return,
                 }
-                handled += 1;
-                if handled >= self.tuning.turn_budget {
+                if handled >= turn_budget {
                     handled = 0;
                     self.yield_to_ring().await;
                     inbox.note_length();
@@ -409,7 +412,6 @@ async fn keep_time(core: Rc<CoreLoop>) {
             (_, true) => {
                 monoio::time::sleep(Duration::from_millis(RETRY_MS)).await;
                 core.outgoing.retry();
-                core.outgoing.ring();
             }
             (Some(wait_ms), false) => {
                 let sleep = monoio::time::sleep(Duration::from_millis(wait_ms.min(SLEEP_MS_MAX)));

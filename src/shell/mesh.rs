@@ -1,6 +1,10 @@
 //! Mail between cores: one bounded queue per receiving core, and a wake-up that costs
 //! nothing while the receiver is awake.
 //!
+//! All mail to one core that follows from one input travels as one batch: what passes between cores
+//! costs both of them, and most of that is the same for one message as for many. The lists that
+//! batches come in are kept by whoever received them, for the batches that go back.
+//!
 //! A sleeping core has raised its `armed` flag before it looked at its queue for the
 //! last time; a sender looks at the flag after it has put its mail in. A full fence on
 //! both sides makes at least one of them see the other, so that no wake-up is lost.
@@ -10,7 +14,7 @@
 use super::program::Ask;
 use super::sys;
 use crate::base::ids::CoreId;
-use crate::base::limits::INBOX_MESSAGES_MAX;
+use crate::base::limits::{INBOX_BATCHES_MAX, MAIL_BATCH_MAX};
 use crate::node::Mail;
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use monoio::net::TcpStream;
@@ -23,8 +27,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering, fence};
 
 /// What arrives in a core's inbox.
 pub(super) enum Parcel {
-    /// From another core.
-    Mail(CoreId, Mail),
+    /// From another core: up to [`MAIL_BATCH_MAX`] messages, in the order in which it posted them.
+    Mail(CoreId, Vec<Mail>),
     /// From the embedding program.
     Ask(Ask),
     /// From the server: stop serving, with this grace period in milliseconds.
@@ -74,7 +78,7 @@ pub(super) struct Mailbox {
 pub(super) fn mesh(cores: usize) -> io::Result<(Vec<Address>, Vec<Mailbox>)> {
     let pairs: io::Result<Vec<_>> = (0..cores)
         .map(|_| {
-            let (sender, receiver) = bounded(INBOX_MESSAGES_MAX);
+            let (sender, receiver) = bounded(INBOX_BATCHES_MAX);
             let bell = Arc::new(Bell { armed: AtomicBool::new(false), event: sys::eventfd(0)? });
             let address = Address { queue: sender, bell: Arc::clone(&bell) };
             Ok((address, Mailbox { queue: receiver, bell }))
@@ -139,45 +143,86 @@ impl Inbox {
     }
 }
 
-/// A core's way to all others: mail that finds a full inbox stays here, in order.
+/// A core's way to all others: batches that find a full inbox stay here, in order.
 pub(super) struct Outgoing {
     me: CoreId,
     addresses: Vec<Address>,
+    /// What has been posted since the last flush, by receiver.
+    posted: RefCell<Vec<Vec<Mail>>>,
+    /// The receivers of that, possibly twice.
+    due: RefCell<Vec<usize>>,
     held: RefCell<Vec<VecDeque<Parcel>>>,
     /// How much is held back, for all receivers together.
     held_parcels: Cell<usize>,
-    /// Receivers of what was sent since the last ring, in no order, possibly twice.
-    due: RefCell<Vec<usize>>,
+    /// Empty lists for later batches.
+    spare: RefCell<Vec<Vec<Mail>>>,
 }
 
 impl Outgoing {
     pub(super) fn new(me: CoreId, addresses: Vec<Address>) -> Self {
-        let held = addresses.iter().map(|_| VecDeque::new()).collect();
-        Self { me, addresses, held: RefCell::new(held), held_parcels: Cell::new(0), due: RefCell::default() }
-    }
-
-    /// Sends, or holds back behind what is held back already. Never waits: two cores that
-    /// waited for each other would do so for ever.
-    pub(super) fn post(&self, to: CoreId, mail: Mail) {
-        let to = to.index();
-        let held = &mut self.held.borrow_mut()[to];
-        let parcel = Parcel::Mail(self.me, mail);
-        let refused = if held.is_empty() { self.try_send(to, parcel).err() } else { Some(parcel) };
-        if let Some(parcel) = refused {
-            held.push_back(parcel);
-            self.held_parcels.set(self.held_parcels.get() + 1);
+        Self {
+            me,
+            posted: RefCell::new(addresses.iter().map(|_| Vec::new()).collect()),
+            due: RefCell::default(),
+            held: RefCell::new(addresses.iter().map(|_| VecDeque::new()).collect()),
+            held_parcels: Cell::new(0),
+            spare: RefCell::default(),
+            addresses,
         }
     }
 
-    /// Wakes the receivers of what was sent since the last call.
-    pub(super) fn ring(&self) {
-        self.due.borrow_mut().drain(..).for_each(|to| self.addresses[to].ring());
+    /// Takes mail that leaves with the next [`Outgoing::flush`], or before that in a batch that is full.
+    pub(super) fn post(&self, to: CoreId, mail: Mail) {
+        let to = to.index();
+        let mut posted = self.posted.borrow_mut();
+        let batch = &mut posted[to];
+        if batch.is_empty() {
+            self.due.borrow_mut().push(to);
+            *batch = self.spare.borrow_mut().pop().unwrap_or_default();
+        }
+        batch.push(mail);
+        if batch.len() >= MAIL_BATCH_MAX {
+            self.send(to, std::mem::take(batch));
+        }
+    }
+
+    /// Sends what has been posted, and wakes the receivers. Whether all of it has found room.
+    pub(super) fn flush(&self) -> bool {
+        for to in self.due.borrow_mut().drain(..) {
+            let batch = std::mem::take(&mut self.posted.borrow_mut()[to]);
+            if !batch.is_empty() {
+                self.send(to, batch);
+            }
+            self.addresses[to].ring();
+        }
+        !self.is_congested()
+    }
+
+    /// Takes the list of a batch back that has been read.
+    pub(super) fn recycle(&self, list: Vec<Mail>) {
+        /// Lists kept for reuse; more batches are rarely under way at once.
+        const SPARE_LISTS_MAX: usize = 64;
+        debug_assert!(list.is_empty(), "what has been read");
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE_LISTS_MAX {
+            spare.push(list);
+        }
     }
 
     /// Tries again to send what is held back.
     pub(super) fn retry(&self) {
         for (to, held) in self.held.borrow_mut().iter_mut().enumerate() {
-            self.move_on(to, held);
+            let before = held.len();
+            while let Some(parcel) = held.pop_front() {
+                if let Err(parcel) = self.try_send(to, parcel) {
+                    held.push_front(parcel);
+                    break;
+                }
+            }
+            self.held_parcels.set(self.held_parcels.get() + held.len() - before);
+            if held.len() < before {
+                self.addresses[to].ring();
+            }
         }
     }
 
@@ -186,31 +231,24 @@ impl Outgoing {
         self.held_parcels.get() > 0
     }
 
-    fn move_on(&self, to: usize, held: &mut VecDeque<Parcel>) {
-        let before = held.len();
-        while let Some(parcel) = held.pop_front() {
-            if let Err(parcel) = self.try_send(to, parcel) {
-                held.push_front(parcel);
-                break;
-            }
+    /// Sends a batch, or holds it back behind what is held back already. Never waits: two cores that
+    /// waited for each other would do so for ever.
+    fn send(&self, to: usize, batch: Vec<Mail>) {
+        let held = &mut self.held.borrow_mut()[to];
+        let parcel = Parcel::Mail(self.me, batch);
+        let refused = if held.is_empty() { self.try_send(to, parcel).err() } else { Some(parcel) };
+        if let Some(parcel) = refused {
+            held.push_back(parcel);
+            self.held_parcels.set(self.held_parcels.get() + 1);
         }
-        self.held_parcels.set(self.held_parcels.get() + held.len() - before);
     }
 
     /// Puts a parcel into an inbox, or gives it back if that is full.
-    #[expect(clippy::result_large_err, reason = "the parcel is what it is about; it is rarely refused")]
     fn try_send(&self, to: usize, parcel: Parcel) -> Result<(), Parcel> {
         match self.addresses[to].queue.try_send(parcel) {
-            Ok(()) => {
-                let mut due = self.due.borrow_mut();
-                if due.last() != Some(&to) {
-                    due.push(to);
-                }
-                Ok(())
-            }
             Err(TrySendError::Full(parcel)) => Err(parcel),
-            // The core has left its thread: the server is over, and nothing waits any more.
-            Err(TrySendError::Disconnected(_)) => Ok(()),
+            // Disconnected: the core has left its thread; the server is over, and nothing waits any more.
+            Ok(()) | Err(TrySendError::Disconnected(_)) => Ok(()),
         }
     }
 }

@@ -243,14 +243,14 @@ impl Cluster {
 
     /// Delivers the oldest mail from one core to another.
     pub(crate) fn deliver_mail(&mut self, from: usize, to: usize) {
-        self.deliver_mail_and(from, to, false);
+        self.deliver_batch(from, to, 1, false);
     }
 
-    /// The same, and another input may follow.
-    pub(crate) fn deliver_mail_and(&mut self, from: usize, to: usize, more: bool) {
-        let mail = self.mail[from][to].pop_front().expect("mail is under way");
+    /// Delivers so many of them together; another input may follow.
+    pub(crate) fn deliver_batch(&mut self, from: usize, to: usize, count: usize, more: bool) {
+        let mut mail: Vec<Mail> = self.mail[from][to].drain(..count).collect();
         let from = CoreId(u16::try_from(from).expect("few cores"));
-        self.drive(to, Input::Posted { from, mail, more }, None);
+        self.drive(to, Input::Posted { from, mail: &mut mail, more }, None);
     }
 
     /// Lets everything happen between clients and their cores; mail stays under way.
@@ -311,7 +311,8 @@ impl Cluster {
             Event::Mail(from, to) => {
                 let others = self.mail_under_way().filter(|link| link.1 == to).count() > 1;
                 let more = may_wait && others && self.random.below(2) == 0;
-                self.deliver_mail_and(from, to, more);
+                let count = if may_wait { 1 + self.random.below(self.mail[from][to].len()) } else { 1 };
+                self.deliver_batch(from, to, count, more);
             }
             Event::Drain(link) => self.drain(link),
             Event::Gone(link) => {
