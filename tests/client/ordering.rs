@@ -70,11 +70,11 @@ fn changes_that_arrive_together() {
         writer.send(&mut cluster, &insert);
     }
     cluster.settle_links();
-    cluster.deliver_batch(other, owner, 1, true);
-    cluster.deliver_batch(other, owner, 1, true);
+    cluster.deliver_batch((other, owner), 1, true);
+    cluster.deliver_batch((other, owner), 1, true);
     cluster.settle_links();
     assert!(watcher.json(&cluster).is_empty(), "more is on its way");
-    cluster.deliver_batch(other, owner, 1, false);
+    cluster.deliver_batch((other, owner), 1, false);
     cluster.settle();
     let pushes: Vec<Value> = watcher.json(&cluster).iter().map(|push| push["data"].clone()).collect();
     assert_eq!(pushes, [Value::from(3)]);

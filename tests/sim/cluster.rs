@@ -228,8 +228,7 @@ impl Cluster {
 
     /// Lets everything happen that can without time passing.
     pub(crate) fn settle(&mut self) {
-        const STEPS_MAX: u64 = 5_000_000;
-        let limit = self.steps + STEPS_MAX;
+        let limit = self.steps + 5_000_000;
         while self.step() {
             assert!(self.steps < limit, "the cluster does not come to rest");
         }
@@ -243,14 +242,14 @@ impl Cluster {
 
     /// Delivers the oldest mail from one core to another.
     pub(crate) fn deliver_mail(&mut self, from: usize, to: usize) {
-        self.deliver_batch(from, to, 1, false);
+        self.deliver_batch((from, to), 1, false);
     }
 
     /// Delivers so many of them together; another input may follow.
-    pub(crate) fn deliver_batch(&mut self, from: usize, to: usize, count: usize, more: bool) {
-        let mut mail: Vec<Mail> = self.mail[from][to].drain(..count).collect();
+    pub(crate) fn deliver_batch(&mut self, (from, to): (usize, usize), count: usize, more: bool) {
+        let mail = &mut self.mail[from][to].drain(..count).collect();
         let from = CoreId(u16::try_from(from).expect("few cores"));
-        self.drive(to, Input::Posted { from, mail: &mut mail, more }, None);
+        self.drive(to, Input::Posted { from, mail, more }, None);
     }
 
     /// Lets everything happen between clients and their cores; mail stays under way.
@@ -311,8 +310,8 @@ impl Cluster {
             Event::Mail(from, to) => {
                 let others = self.mail_under_way().filter(|link| link.1 == to).count() > 1;
                 let more = may_wait && others && self.random.below(2) == 0;
-                let count = if may_wait { 1 + self.random.below(self.mail[from][to].len()) } else { 1 };
-                self.deliver_batch(from, to, count, more);
+                let is_batch = may_wait && self.random.below(8) == 0; // often would leave less to chance
+                self.deliver_batch((from, to), if is_batch { self.mail[from][to].len() } else { 1 }, more);
             }
             Event::Drain(link) => self.drain(link),
             Event::Gone(link) => {
