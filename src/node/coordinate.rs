@@ -8,7 +8,7 @@ use super::outbox::Outbox;
 use crate::base::ids::{ConnId, CoreId, TxnId};
 use crate::base::limits::BATCH_OPERATIONS_MAX;
 use crate::base::moment::Moment;
-use crate::message::{Answer, Json, Mail, Outcome, Prepare, Step, Target, Vote};
+use crate::message::{Answer, Json, Mail, Outcome, Prepare, Read, Step, Target, Verb, Vote};
 use crate::txn::sabotage::{self, Sabotage};
 use crate::txn::{Coordinator, Next, Operations};
 use slab::Slab;
@@ -58,13 +58,19 @@ impl Line {
         let mut operations = 0;
         let fits = self.waiting.iter().take_while(|(transaction, _)| {
             operations += transaction.len();
-            operations <= BATCH_OPERATIONS_MAX
+            operations <= BATCH_OPERATIONS_MAX && transaction.iter().all(|(_, step)| is_short(step))
         });
         let count = if self.singly > 0 { 1 } else { fits.count().max(1) };
         self.singly = self.singly.saturating_sub(1);
         self.is_running = true;
         self.waiting.drain(..count).unzip()
     }
+}
+
+/// Whether an operation takes no longer the more records there are. Others leave their core to other
+/// connections in between (P-123).
+fn is_short(step: &Step<Target>) -> bool {
+    !matches!(&step.verb, Verb::Read(question) if !matches!(question.read, Read::Get(_)))
 }
 
 impl Coordinators {

@@ -28,7 +28,8 @@
 //!   those that wait for one that is under way then run together, as one transaction whose operations
 //!   are all of theirs. What it does is what they would do in their order with nobody in between, which
 //!   is one of the ways in which they may happen: all of them are under way until it is decided. If one of
-//!   them would fail, the batch has done nothing, and they run one by one. Sixteen that change the
+//!   them would fail, the batch has done nothing, and they run one by one. So do those that read
+//!   whole buckets, which would keep everybody else waiting together. Sixteen that change the
 //!   same record cost one round of messages, not sixteen.
 //! * **Appends.** The order of a bucket's records is there for all to see (S-70), so inserts into one
 //!   bucket conflict; but nobody sees it while one of them is undecided. So transactions over
