@@ -52,6 +52,8 @@ pub fn insert(bucket: &Bucket, data: &Object, stamp: &mut Stamp<'_>) -> Result<R
             draft.generate(number, generated, stamp);
         }
     }
+    // A default that is indexed is the same for many: it is near.
+    bucket.prefetch(|number| draft.value(number));
     for (number, function) in definition.default_functions() {
         if draft.value(*number).is_none()
             && let Some(value) = function.call()?
@@ -64,7 +66,6 @@ pub fn insert(bucket: &Bucket, data: &Object, stamp: &mut Stamp<'_>) -> Result<R
             draft.add(&field.quoted, Raw::trusted(default));
         }
     }
-    bucket.prefetch(|number| draft.value(number));
     let now = stamp.unix_ms;
     draft.finish(Meta { version: 1, created_at: now, updated_at: now }, definition.ttl_ms())
 }

@@ -7,6 +7,7 @@ use crate::store::Definition;
 use crate::store::unique::scalar;
 use slab::Slab;
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher};
 
 /// The records that indexes look at.
 #[derive(Clone, Copy)]
@@ -88,18 +89,18 @@ impl Index {
         }
     }
 
-    /// Takes the record of a slot out, which is still there.
-    pub(super) fn remove(&mut self, rows: Rows<'_>, slot: SlotNumber) {
-        let Some(value) = rows.value(slot, self.field) else { return };
-        let hash = self.hash(value);
+    /// Takes the record of a slot out, which is still there, by the hash of its value.
+    pub(super) fn remove(&mut self, slots: &Slots, slot: SlotNumber, hash: u32) {
         match &mut self.holders {
             Holders::Unique(table) => {
                 table.remove(hash, |other| other == slot).expect("an indexed value is found");
             }
             Holders::Shared { postings, crowds } => {
-                let is_it = postings_of(rows, self.field, value, crowds);
-                let number = postings.find_mut(hash, is_it).expect("an indexed value is found");
-                match Postings::from(*number).without(slot, crowds, rows.slots) {
+                let place = slots.sequence(slot);
+                // By the record itself: comparing values would wait for another one's memory.
+                let has_it = |number| Postings::from(number).contain(slot, place, crowds);
+                let number = postings.find_mut(hash, has_it).expect("an indexed value is found");
+                match Postings::from(*number).without(slot, crowds, slots) {
                     Some(left) => *number = left.into(),
                     None => {
                         postings.remove(hash, |other| other == slot);
@@ -116,13 +117,13 @@ impl Index {
         table.remove(hash, |slot| rows.has(slot, self.field, value))
     }
 
-    /// Asks for the memory in which a value will be looked for, entered or taken out.
-    pub(super) fn prefetch(&self, value: Raw<'_>) {
+    /// Asks for the memory in which a value will be looked for, entered or taken out; its hash.
+    pub(super) fn prefetch(&self, value: Raw<'_>) -> u32 {
+        let hash = self.hash(value.as_bytes());
         match &self.holders {
-            Holders::Unique(table) | Holders::Shared { postings: table, .. } => {
-                table.prefetch(self.hash(value.as_bytes()));
-            }
+            Holders::Unique(table) | Holders::Shared { postings: table, .. } => table.prefetch(hash),
         }
+        hash
     }
 
     /// Frees a part of an index that nobody will use again: so many lines of its table, 0 if none is
@@ -165,7 +166,9 @@ impl Index {
 
     #[expect(clippy::cast_possible_truncation, reason = "half a hash is enough")]
     fn hash(&self, value: &[u8]) -> u32 {
-        self.hasher.hash_one(value) as u32
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(value);
+        hasher.finish() as u32
     }
 }
 
@@ -214,6 +217,14 @@ impl Postings {
             return Some(self);
         }
         crowds.remove(number as usize).pop_first().map(|(_, last)| Self::One(last))
+    }
+
+    /// Whether the record of a slot, with its place in bucket order, is among them.
+    fn contain(self, slot: SlotNumber, place: u64, crowds: &Slab<Crowd>) -> bool {
+        match self {
+            Self::One(other) => other == slot,
+            Self::Several(crowd) => crowds[crowd as usize].get(&place) == Some(&slot),
+        }
     }
 
     fn any(self, crowds: &Slab<Crowd>) -> SlotNumber {

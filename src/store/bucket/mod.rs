@@ -143,8 +143,8 @@ impl Bucket {
         }
     }
 
-    /// Asks for the memory in which a record will be looked for and entered, by the values that its
-    /// fields will have. In a large bucket each is a cache miss; so they are waited for all
+    /// Asks for the memory in which a new record will be looked for and entered, by the values that
+    /// its fields will have. In a large bucket each index is a cache miss; so they are waited for all
     /// together, while the record is being written.
     pub(super) fn prefetch<'v>(&self, value: impl Fn(usize) -> Option<Raw<'v>>) {
         for index in std::iter::once(&self.by_key).chain(&self.indexes) {
@@ -191,9 +191,10 @@ impl Bucket {
         let value = |record, index: &Index| scalar(&self.definition, record, index.field());
         let changes = |index: &Index| value(old, index) != value(&record, index);
         let changed: SmallVec<[bool; 8]> = self.indexes.iter().map(changes).collect();
-        let rows = Rows { slots: &self.slots, definition: &self.definition };
         for (index, _) in self.indexes.iter_mut().zip(&changed).filter(|(_, changed)| **changed) {
-            index.remove(rows, slot);
+            if let Some(value) = value(old, index) {
+                index.remove(&self.slots, slot, index.prefetch(value));
+            }
         }
         let old = self.slots.replace(slot, record);
         let rows = Rows { slots: &self.slots, definition: &self.definition };
@@ -211,13 +212,14 @@ impl Bucket {
     pub fn remove(&mut self, key: &[u8]) -> Option<(u64, Record)> {
         let rows = Rows { slots: &self.slots, definition: &self.definition };
         let slot = self.by_key.take(rows, key)?;
+        // All that will be changed is waited for together.
         self.slots.prefetch_neighbours(slot);
-        for index in &self.indexes {
-            scalar(&self.definition, self.slots.record(slot), index.field())
-                .into_iter()
-                .for_each(|value| index.prefetch(value));
+        let value = |index: &Index| scalar(&self.definition, self.slots.record(slot), index.field());
+        let hashes: SmallVec<[Option<u32>; 8]> =
+            self.indexes.iter().map(|index| value(index).map(|value| index.prefetch(value))).collect();
+        for (index, hash) in self.indexes.iter_mut().zip(hashes) {
+            hash.into_iter().for_each(|hash| index.remove(&self.slots, slot, hash));
         }
-        self.indexes.iter_mut().for_each(|index| index.remove(rows, slot));
         let record = self.slots.record(slot);
         if let Some(order) = &mut self.order {
             order.remove(record.key(&self.definition), self.slots.sequence(slot));

@@ -57,6 +57,7 @@ impl Slots {
     }
 
     /// The record in a slot that is in use.
+    #[inline]
     pub(super) fn record(&self, number: SlotNumber) -> &Record {
         self.slot(number).record.as_ref().expect("the slot is in use")
     }
@@ -187,10 +188,12 @@ impl Slots {
         number.expect("at most 2^31 records: half a terabyte")
     }
 
+    #[inline]
     fn slot(&self, number: SlotNumber) -> &Slot {
         &self.chunks[number as usize / CHUNK_SLOTS][number as usize % CHUNK_SLOTS]
     }
 
+    #[inline]
     fn slot_mut(&mut self, number: SlotNumber) -> &mut Slot {
         &mut self.chunks[number as usize / CHUNK_SLOTS][number as usize % CHUNK_SLOTS]
     }

@@ -26,7 +26,8 @@ pub(super) struct Table {
 }
 
 /// Numbers per home line on average: as many bytes per number as a table of `hashbrown` takes.
-/// A line that is to be split next has up to twice as many; one lookup in 25 needs a second line.
+/// A line that is to be split next has up to twice as many; at worst one lookup in 20 needs a second
+/// line.
 const HOME_NUMBERS: usize = 3;
 
 /// Where a line is.
@@ -34,6 +35,13 @@ const HOME_NUMBERS: usize = 3;
 enum Place {
     Home(usize),
     Overflow(u32),
+}
+
+/// Where a number is: the line before its own in the chain, its own, and the place in that.
+struct Found {
+    before: Option<Place>,
+    place: Place,
+    at: usize,
 }
 
 impl Default for Table {
@@ -59,7 +67,7 @@ impl Table {
 
     /// The same, to be changed; its hash stays.
     pub(super) fn find_mut(&mut self, hash: u32, is_it: impl FnMut(u32) -> bool) -> Option<&mut u32> {
-        self.locate(hash, is_it).map(|(place, at)| self.line_mut(place).number_mut(at))
+        self.locate(hash, is_it).map(|found| self.line_mut(found.place).number_mut(found.at))
     }
 
     /// Puts a number in, whether or not there is another one like it. O(1).
@@ -73,9 +81,12 @@ impl Table {
 
     /// Takes the number of that hash out that `is_it`. O(1).
     pub(super) fn remove(&mut self, hash: u32, is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        let (place, at) = self.locate(hash, is_it)?;
+        let Found { mut before, place, at } = self.locate(hash, is_it)?;
         self.len -= 1;
-        let (before, last) = self.end_of_chain(hash);
+        let mut last = place;
+        while let Some(next) = behind(self.line(last)) {
+            (before, last) = (Some(last), next);
+        }
         let (hash, filler) = self.line(last).last();
         let number = self.line_mut(place).replace(at, hash, filler);
         self.line_mut(last).pop();
@@ -102,28 +113,23 @@ impl Table {
     }
 
     #[inline]
-    fn locate(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<(Place, usize)> {
-        let mut place = Place::Home(self.home(hash));
+    fn locate(&self, hash: u32, mut is_it: impl FnMut(u32) -> bool) -> Option<Found> {
+        let (mut before, mut place) = (None, Place::Home(self.home(hash)));
         loop {
             let line = self.line(place);
             if let Some(at) = line.find(hash, &mut is_it) {
-                return Some((place, at));
+                return Some(Found { before, place, at });
             }
-            place = behind(line)?;
+            (before, place) = (Some(place), behind(line)?);
         }
     }
 
-    /// The last line in which numbers of that hash may be, and the one before it.
-    fn end_of_chain(&self, hash: u32) -> (Option<Place>, Place) {
-        let (mut before, mut last) = (None, Place::Home(self.home(hash)));
-        while let Some(next) = behind(self.line(last)) {
-            (before, last) = (Some(last), next);
-        }
-        (before, last)
-    }
-
+    #[inline]
     fn put(&mut self, hash: u32, number: u32) {
-        let (_, mut last) = self.end_of_chain(hash);
+        let mut last = Place::Home(self.home(hash));
+        while let Some(next) = behind(self.line(last)) {
+            last = next;
+        }
         if self.line(last).is_full() {
             let added = self.claim();
             self.line_mut(last).next = added;
