@@ -10,6 +10,7 @@ use super::gather::{Share, Survey};
 use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
+use crate::base::json::Object;
 use crate::base::moment::Moment;
 use crate::query::Bound;
 use crate::store::Record;
@@ -123,6 +124,13 @@ pub struct Answer {
 pub enum Outcome {
     /// The result's `data`.
     Data(Json),
+    /// The same of a write.
+    Written {
+        /// The result's `data`.
+        json: Json,
+        /// The request's, back on the core whose memory it is: freeing that of another core is dear.
+        spent: Object,
+    },
     /// The results of a transaction's operations, in their order.
     Results(SmallVec<[Json; 4]>),
     /// An error answer.

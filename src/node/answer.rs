@@ -18,7 +18,7 @@ impl Core {
         let pending = session.flight.land();
         let is_open = session.is_open();
         match outcome {
-            Outcome::Data(json) => {
+            Outcome::Data(json) | Outcome::Written { json, .. } => {
                 self.traffic.results += 1;
                 self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
             }

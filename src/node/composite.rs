@@ -218,7 +218,9 @@ impl Core {
                 *part.expect("a read of that core has been subscribed to").0 = Some(live);
                 self.composites.by_part.entry((from, live)).or_default().insert(number);
             }
-            Outcome::Data(json) => self.composite_result(number, json.as_bytes(), out),
+            Outcome::Data(json) | Outcome::Written { json, .. } => {
+                self.composite_result(number, json.as_bytes(), out)
+            }
             Outcome::Results(results) => {
                 let mut text = Vec::new();
                 protocol::transaction_results(&mut text, &results);

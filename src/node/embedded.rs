@@ -153,7 +153,7 @@ impl Core {
     pub(super) fn reply(&mut self, from: CoreId, answer: Answer, out: &mut Outbox) -> Option<Answer> {
         let Some(number) = number(answer.conn) else { return Some(answer) };
         let reply = match answer.outcome {
-            Outcome::Data(json) => Ok(json.as_bytes().to_vec()),
+            Outcome::Data(json) | Outcome::Written { json, .. } => Ok(json.as_bytes().to_vec()),
             Outcome::Results(results) => {
                 let mut text = Vec::new();
                 protocol::transaction_results(&mut text, &results);

@@ -39,7 +39,9 @@ impl Shard {
             let mut untold = self.live.watches(id).then(|| self.untold.entry(id).or_default());
             for write in writes {
                 if !hears && untold.is_none() {
-                    bucket.apply(write);
+                    if let (_, Some(replaced)) = bucket.apply(write) {
+                        self.lent.free(replaced);
+                    }
                     continue;
                 }
                 let change = bucket.apply_watched(write);

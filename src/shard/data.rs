@@ -17,8 +17,8 @@ impl Shard {
             return self.clear(id);
         }
         match self.execute_alone(id, verb, now) {
-            Ok((json, writes)) => {
-                answer(out, origin, Outcome::Data(json));
+            Ok((outcome, writes)) => {
+                answer(out, origin, outcome);
                 self.commit([(id, writes)]);
             }
             Err(fault) => answer(out, origin, Outcome::Fault(Box::new(fault))),
@@ -26,19 +26,21 @@ impl Shard {
     }
 
     /// The answer, and what is to be committed for it.
-    fn execute_alone(&mut self, id: BucketId, verb: Verb, now: Now) -> Result<(Json, Writes), Fault> {
+    fn execute_alone(&mut self, id: BucketId, verb: Verb, now: Now) -> Result<(Outcome, Writes), Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
         let (random, scratch, lent) = (&mut self.random, &self.scratch, &mut self.lent);
         let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch, lent };
-        Ok(match verb {
+        let (json, writes) = match verb {
             Verb::Insert(data) => {
                 let record = writer.insert(&data)?;
-                (Json::Record(record.clone()), smallvec![Write::Insert(record)])
+                let json = Json::Record(record.clone());
+                return Ok((Outcome::Written { json, spent: data }, smallvec![Write::Insert(record)]));
             }
             Verb::Update { key, data, if_version } => {
                 let view = View::committed(writer.bucket);
                 let record = writer.update(view, &key, &data, if_version)?;
-                (Json::Record(record.clone()), smallvec![Write::Update(record)])
+                let json = Json::Record(record.clone());
+                return Ok((Outcome::Written { json, spent: data }, smallvec![Write::Update(record)]));
             }
             Verb::Delete { key, if_version } => {
                 let is_there = writer.delete(View::committed(writer.bucket), &key, if_version)?;
@@ -46,7 +48,7 @@ impl Shard {
             }
             Verb::Upsert(data) => {
                 let (record, writes) = writer.upsert(&data)?;
-                (Json::Record(record), writes)
+                return Ok((Outcome::Written { json: Json::Record(record), spent: data }, writes));
             }
             Verb::InsertMany(data) => {
                 let (records, writes) = writer.insert_many(&data)?;
@@ -63,7 +65,8 @@ impl Shard {
             }
             Verb::Clear => unreachable!("a clear is no list of changes"),
             Verb::Read(question) => (read(View::committed(writer.bucket), &question), Writes::new()),
-        })
+        };
+        Ok((Outcome::Data(json), writes))
     }
 }
 

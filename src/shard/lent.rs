@@ -1,4 +1,4 @@
-//! Versions of records that a transaction has replaced itself, while another core has them in an answer.
+//! Versions of records that have been replaced while another core has them in an answer.
 //!
 //! Whoever lets a version go last frees it. That had better be the core that has made it: the allocator
 //! guards each core's memory with a lock, and two cores that free each other's wait for each other.
