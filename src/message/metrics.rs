@@ -7,8 +7,8 @@ use crate::base::fault::Code;
 pub struct Vitals {
     /// CPU time of the core's thread since its start, microseconds.
     pub cpu_us: u64,
-    /// The most messages that it has found waiting in its inbox.
-    pub inbox_messages_peak: u64,
+    /// The most batches of messages that it has found waiting in its inbox.
+    pub inbox_batches_peak: u64,
     /// Memory of the whole process that is resident, bytes; 0 = the system does not say.
     pub resident_bytes: u64,
 }

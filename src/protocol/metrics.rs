@@ -63,9 +63,12 @@ const PER_SHARD: [PerShard; 21] = [
     ("noex_shard_turns_total", COUNTER, "Inputs handled: reads, writes, mail, timers.", |core| {
         core.load.turns
     }),
-    ("noex_shard_inbox_messages_peak", GAUGE, "The most messages found waiting from other shards.", |core| {
-        core.load.vitals.inbox_messages_peak
-    }),
+    (
+        "noex_shard_inbox_batches_peak",
+        GAUGE,
+        "The most batches of messages found waiting from other shards.",
+        |core| core.load.vitals.inbox_batches_peak,
+    ),
 ];
 
 /// The figures of all cores, in core order.

@@ -114,7 +114,7 @@ fn shard(out: &mut Vec<u8>, core: u64, share: &ServerShare) {
     let Load { turns, unsent_bytes, vitals } = share.load;
     number(out, "turns", turns);
     number(out, "cpuMs", vitals.cpu_us / 1_000);
-    number(out, "inboxPeak", vitals.inbox_messages_peak);
+    number(out, "inboxPeak", vitals.inbox_batches_peak);
     number(out, "unsentBytes", unsent_bytes);
     out.push(b'}');
 }

@@ -116,10 +116,10 @@ pub(super) fn random_seed() -> io::Result<[u8; 32]> {
 }
 
 /// What the system says of the calling thread and its process.
-pub(super) fn vitals(inbox_messages_peak: u64) -> Vitals {
+pub(super) fn vitals(inbox_batches_peak: u64) -> Vitals {
     Vitals {
         cpu_us: thread_cpu_us(),
-        inbox_messages_peak,
+        inbox_batches_peak,
         resident_bytes: resident_bytes().unwrap_or_default(),
     }
 }
@@ -146,7 +146,7 @@ fn resident_bytes() -> Option<u64> {
 
 /// Makes the allocator map so many bytes for this thread at once, and the system fill them with pages.
 ///
-/// It would extend a thread's heap by single pages, with a system call and a page fault for each.
+/// By itself, glibc extends a thread's heap by single pages, with a system call and a page fault for each.
 pub(super) fn map_ahead(bytes: usize) {
     /// Of every Linux for x86-64, and the smallest elsewhere.
     const PAGE_BYTES: usize = 4096;
