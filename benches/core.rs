@@ -192,7 +192,7 @@ fn size(records: u64) -> u64 {
 /// Part of it.
 fn object(c: &mut Criterion) {
     let mut parser = Parser::default();
-    let text = br#"{"data":{"title":"Mouse","price":9.5,"stock":3,"active":true}}"#;
+    let text = r#"{"data":{"title":"Mouse","price":9.5,"stock":3,"active":true}}"#;
     c.bench_function("core: a client's object, from its text", |bench| {
         bench.iter(|| {
             let document = parser.parse(black_box(text)).expect("JSON");

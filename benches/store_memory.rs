@@ -25,8 +25,7 @@ fn filled(records: u32) -> Bucket {
     let (mut random, mut parser) = (Random::from_seed([1; 32]), Parser::default());
     for n in 0..records {
         let text = format!(r#"{{"email":"{n:x}@m.org","name":"Ann","group":{},"age":30}}"#, n % 100);
-        let data =
-            Object::from_value(parser.parse(text.as_bytes()).expect("JSON").root()).expect("an object");
+        let data = Object::from_value(parser.parse(&text).expect("JSON").root()).expect("an object");
         let autoincrement = bucket.advance();
         let (random, scratch) = (&mut random, &Scratch::default());
         let mut stamp = Stamp { unix_ms: 1_706_745_600_000, random, autoincrement, scratch };

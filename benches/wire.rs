@@ -60,7 +60,7 @@ fn requests(c: &mut Criterion) {
     for (name, text) in [("a get", GET), ("an update", UPDATE), ("the shop's order", ORDER)] {
         c.bench_function(&format!("parse and decode {name}"), |bench| {
             bench.iter(|| {
-                let document = parser.parse(black_box(text.as_bytes()));
+                let document = parser.parse(black_box(text));
                 let Ok(Incoming::Request(envelope)) = protocol::parse(&document) else { panic!("a request") };
                 let operation = envelope.operation.expect("known");
                 drop(black_box(protocol::decode(operation, &envelope).expect("valid")));

@@ -4,6 +4,7 @@
 //! Uses std without clocks, threads, environment or network.
 
 pub mod bytes;
+pub mod chunks;
 pub mod counters;
 pub mod fault;
 pub mod hash;

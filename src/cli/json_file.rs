@@ -18,7 +18,7 @@ use std::ops::RangeInclusive;
 /// Each reason why it cannot be used, without file name.
 pub(super) fn read(text: &str) -> Result<Layer, Vec<String>> {
     let mut parser = Parser::default();
-    let document = parser.parse(text.as_bytes()).map_err(|_| vec!["not valid JSON".to_owned()])?;
+    let document = parser.parse(text).map_err(|_| vec!["not valid JSON".to_owned()])?;
     let mut canonical = Vec::new();
     document.root().write(&mut canonical);
     let root = Raw::trusted(&canonical);

@@ -23,7 +23,7 @@ pub type Reply = Result<Vec<u8>, Fault>;
 pub enum Call<'a> {
     /// What a client could ask: one request as on the wire, with its `id`. It may be changed in
     /// place.
-    Request(&'a [u8]),
+    Request(&'a str),
     /// To be told when everything committed so far has been told to all who watch it (S-207):
     /// `true`, or `false` if a transaction that is undecided still keeps something back.
     Settle,
@@ -33,7 +33,7 @@ pub enum Call<'a> {
     /// To subscribe: a `store.subscribe` as on the wire. The result comes as [`Output::Result`]
     /// before the empty reply, later ones under the same number until [`Call::Unsubscribe`] or
     /// [`Output::Ended`].
-    Subscribe(&'a [u8]),
+    Subscribe(&'a str),
     /// To end the subscription of that number. There is no reply.
     Unsubscribe,
     /// To define a query that is a function of the program (S-125).
@@ -92,7 +92,7 @@ impl Node {
 
     fn ask(
         &mut self,
-        text: &[u8],
+        text: &str,
         act: impl FnOnce(&mut Core, &Envelope<'_, '_>) -> Result<(), Fault>,
     ) -> Result<(), Fault> {
         let document = self.parser.parse(text);

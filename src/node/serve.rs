@@ -18,7 +18,7 @@ const NO_ID: Number = Number::Signed(0);
 
 impl Node {
     /// Takes one text message: serves it, or keeps it until those before it are answered.
-    pub(super) fn text(&mut self, conn: ConnId, text: &[u8], now: Now, out: &mut Outbox) {
+    pub(super) fn text(&mut self, conn: ConnId, text: &str, now: Now, out: &mut Outbox) {
         let Some(session) = self.core.session(conn) else { return };
         let done = if session.backlog.is_empty() && !session.is_clogged() {
             self.serve(conn, text, now, out)
@@ -50,7 +50,7 @@ impl Node {
     }
 
     /// Serves one message unless it has to wait, which changes nothing. False = it has to.
-    fn serve(&mut self, conn: ConnId, text: &[u8], now: Now, out: &mut Outbox) -> bool {
+    fn serve(&mut self, conn: ConnId, text: &str, now: Now, out: &mut Outbox) -> bool {
         let bytes = u32::try_from(text.len()).unwrap_or(u32::MAX);
         let core = &self.core;
         match fence((&mut self.parser, text), |(parser, text)| core.read(parser, conn, text, now)) {
@@ -69,8 +69,8 @@ impl Node {
     }
 
     /// Whether the message is a pong, which waits behind nothing (P-106).
-    fn take_pong(&mut self, conn: ConnId, text: &[u8]) -> bool {
-        if memchr::memmem::find(text, b"\"pong\"").is_none() {
+    fn take_pong(&mut self, conn: ConnId, text: &str) -> bool {
+        if memchr::memmem::find(text.as_bytes(), b"\"pong\"").is_none() {
             return false;
         }
         let pong = protocol::parse(&self.parser.parse(text)).ok().and_then(|incoming| match incoming {
@@ -100,7 +100,7 @@ type Planned<'t> = Result<Plan<'t>, Fault>;
 impl Core {
     /// Stage A of a message (01 §5), and what [`Core::plan`] makes of it. Changes nothing but the
     /// parser, so that a fault of ours in here costs no more than the connection.
-    fn read<'t>(&self, parser: &'t mut Parser, conn: ConnId, text: &'t [u8], now: Now) -> Read<'t> {
+    fn read<'t>(&self, parser: &'t mut Parser, conn: ConnId, text: &'t str, now: Now) -> Read<'t> {
         match protocol::parse(&parser.parse(text)) {
             Ok(Incoming::Request(envelope)) => Read::Request(envelope.id, self.plan(conn, &envelope, now)),
             Ok(Incoming::Pong { timestamp }) => Read::Pong { timestamp },

@@ -65,7 +65,7 @@ mod tests {
 
     fn outcome(text: &str) -> String {
         let mut parser = Parser::default();
-        let document = parser.parse(text.as_bytes());
+        let document = parser.parse(text);
         match parse(&document) {
             Ok(Incoming::Pong { timestamp }) => format!("pong {timestamp}"),
             Ok(Incoming::Request(envelope)) => {

@@ -203,7 +203,7 @@ struct Failed;
 
 fn canonical(text: &str) -> Result<Key, Failed> {
     let mut parser = Parser::default();
-    let document = parser.parse(text.as_bytes()).map_err(|_| Failed)?;
+    let document = parser.parse(text).map_err(|_| Failed)?;
     let mut canonical = Vec::new();
     document.root().write(&mut canonical);
     Ok(Key::from_vec(canonical))
@@ -211,7 +211,7 @@ fn canonical(text: &str) -> Result<Key, Failed> {
 
 fn object(text: &str) -> Result<Filter, Fault> {
     let mut parser = Parser::default();
-    let document = parser.parse(text.as_bytes()).map_err(|_| not_json("filter"))?;
+    let document = parser.parse(text).map_err(|_| not_json("filter"))?;
     let object = Object::from_value(document.root()).ok_or_else(|| not_json("filter"))?;
     Ok(Filter::from_object(&object)?)
 }

@@ -151,7 +151,7 @@ fn question() -> impl Strategy<Value = Question> {
 
 fn object(text: &str) -> Object {
     let mut parser = Parser::default();
-    let document = parser.parse(text.as_bytes()).expect("JSON");
+    let document = parser.parse(text).expect("JSON");
     Object::from_value(document.root()).expect("an object")
 }
 

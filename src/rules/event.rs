@@ -110,7 +110,7 @@ mod tests {
     }
 
     fn object(text: &str) -> Option<Object> {
-        Object::from_value(Parser::default().parse(text.as_bytes()).unwrap().root())
+        Object::from_value(Parser::default().parse(text).unwrap().root())
     }
 
     fn some(text: &str) -> Option<String> {

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 pub struct Backlog {
     /// `None` when nothing waits: an idle connection owns no buffer.
     #[expect(clippy::box_collection, reason = "rare, and a word instead of four in every connection")]
-    messages: Option<Box<VecDeque<Box<[u8]>>>>,
+    messages: Option<Box<VecDeque<Box<str>>>>,
     bytes: usize,
 }
 
@@ -30,13 +30,13 @@ impl Backlog {
     }
 
     /// Puts a message at the end.
-    pub fn push(&mut self, message: Box<[u8]>) {
+    pub fn push(&mut self, message: Box<str>) {
         self.bytes += message.len();
         self.messages.get_or_insert_default().push_back(message);
     }
 
     /// Takes the first message.
-    pub fn pop(&mut self) -> Option<Box<[u8]>> {
+    pub fn pop(&mut self) -> Option<Box<str>> {
         let messages = self.messages.as_mut()?;
         let message = messages.pop_front();
         self.bytes -= message.as_ref().map_or(0, |message| message.len());
@@ -45,7 +45,7 @@ impl Backlog {
     }
 
     /// Puts a message back that could not be served yet.
-    pub fn put_back(&mut self, message: Box<[u8]>) {
+    pub fn put_back(&mut self, message: Box<str>) {
         self.bytes += message.len();
         self.messages.get_or_insert_default().push_front(message);
     }
@@ -62,14 +62,14 @@ mod tests {
     #[test]
     fn both_bounds_count() {
         let mut backlog = Backlog::default();
-        backlog.push(vec![0; BACKLOG_BYTES_MAX].into());
+        backlog.push("x".repeat(BACKLOG_BYTES_MAX).into());
         assert!(backlog.is_full() && !backlog.is_half_empty());
         let message = backlog.pop().unwrap();
         assert!(!backlog.is_full() && backlog.is_half_empty() && backlog.is_empty());
         backlog.put_back(message);
         assert!(backlog.is_full());
         backlog.pop();
-        (0..BACKLOG_MESSAGES_MAX).for_each(|_| backlog.push(Box::from(*b"x")));
+        (0..BACKLOG_MESSAGES_MAX).for_each(|_| backlog.push("x".into()));
         assert!(backlog.is_full());
     }
 }

@@ -18,12 +18,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What the program asks of a core.
 pub(super) enum Ask {
     /// A request as on the wire.
-    Request(Vec<u8>, Sender<Reply>),
+    Request(String, Sender<Reply>),
     Settle(Sender<Reply>),
     Expire(Sender<Reply>),
     DefineQuery(Box<str>, QueryDefinition, Sender<Reply>),
     /// A `store.subscribe` as on the wire.
-    Subscribe(Vec<u8>, Sender<Subscribed>),
+    Subscribe(String, Sender<Subscribed>),
     /// The subscription of that number has been dropped.
     Unsubscribe(u32),
     Listen(Listener, Sender<()>),

@@ -122,7 +122,7 @@ impl Server {
     /// # Errors
     /// Those of the operation, as a client would see them (S-209).
     pub fn request(&self, request: &str) -> Result<String, Fault> {
-        let data = self.ask(|answer| Ask::Request(request.as_bytes().to_vec(), answer))??;
+        let data = self.ask(|answer| Ask::Request(request.to_owned(), answer))??;
         Ok(String::from_utf8(data).expect("JSON is UTF-8"))
     }
 
@@ -132,7 +132,7 @@ impl Server {
     /// # Errors
     /// Those of the operation, as a client would see them.
     pub fn subscribe(&self, request: &str) -> Result<Results, Fault> {
-        let (number, results) = self.ask(|answer| Ask::Subscribe(request.as_bytes().to_vec(), answer))??;
+        let (number, results) = self.ask(|answer| Ask::Subscribe(request.to_owned(), answer))??;
         Ok(Results::new(number, self.cores[0].clone(), results))
     }
 

@@ -35,7 +35,7 @@ struct Run {
 const INDEXED: [&str; 4] = ["", "null", "1", "\"a\""];
 
 fn object(text: &str) -> Object {
-    Object::from_value(Parser::default().parse(text.as_bytes()).unwrap().root()).unwrap()
+    Object::from_value(Parser::default().parse(text).unwrap().root()).unwrap()
 }
 
 fn data(row: &Row) -> Object {

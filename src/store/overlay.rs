@@ -377,7 +377,7 @@ mod tests {
     fn record(bucket: &Bucket, key: &str) -> Record {
         let text = format!(r#"{{"k":"{key}"}}"#);
         let mut parser = Parser::default();
-        let data = Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap();
+        let data = Object::from_value(parser.parse(&text).unwrap().root()).unwrap();
         let mut random = Random::from_seed([1; 32]);
         insert(
             bucket,

@@ -305,7 +305,7 @@ mod tests {
 
     fn object(text: &str) -> Object {
         let mut parser = Parser::default();
-        Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap()
+        Object::from_value(parser.parse(text).unwrap().root()).unwrap()
     }
 
     fn text(record: &Record) -> &str {

@@ -39,8 +39,8 @@ impl Limits {
 /// A message or control frame of the client. Control frames may come between the fragments of a message.
 #[derive(PartialEq, Eq)]
 pub enum Message<'a> {
-    /// A complete text message: unmasked, reassembled, **valid UTF-8** (P-18, P-21).
-    Text(&'a [u8]),
+    /// A complete text message: unmasked, reassembled (P-18, P-21).
+    Text(&'a str),
     /// A complete binary message: to be answered with Close 1003 (P-19). Its payload is empty
     /// unless it was to be kept.
     Binary(&'a [u8]),
@@ -184,12 +184,15 @@ impl Decoder {
                 return Err(violation);
             }
         };
-        let payload = match (found.place, &mut self.partial) {
-            (Place::Input(range), _) => &mut input.bytes[range],
-            (Place::Stored, Some(partial)) => partial.payload(found.kind),
+        let message = match (found.place, &self.partial) {
+            (Place::Input(range), _) => message(found.kind, &input.bytes[range]),
+            (Place::Stored, Some(partial)) => {
+                return message(found.kind, partial.payload(found.kind)).map(Some);
+            }
             (Place::Stored, None) => unreachable!("what was stored is kept until the next call"),
         };
-        message(found.kind, payload).map(Some)
+        self.failed = message.as_ref().err().copied();
+        message.map(Some)
     }
 
     fn find(&mut self, input: &mut Input<'_>, limits: &Limits) -> Result<Option<Found>, Violation> {
@@ -244,20 +247,16 @@ fn take_whole(head: &Head, input: &mut Input<'_>, limits: &Limits) -> Result<Opt
     if head.opcode == Opcode::Binary && !limits.keeps_binary {
         range.end = range.start;
     }
-    let payload = &mut input.bytes[range.clone()];
-    unmask(payload, head.key, 0);
-    if head.opcode == Opcode::Text && simdutf8::basic::from_utf8(payload).is_err() {
-        return Err(Violation::InvalidUtf8);
-    }
-    if head.opcode == Opcode::Close {
-        close::parse(payload)?;
-    }
+    unmask(&mut input.bytes[range.clone()], head.key, 0);
     Ok(Some(Found { kind: head.opcode, place: Place::Input(range) }))
 }
 
-fn message(kind: Opcode, payload: &mut [u8]) -> Result<Message<'_>, Violation> {
+/// Checks the payload of a message; that of one which came in pieces was checked as it came.
+fn message(kind: Opcode, payload: &[u8]) -> Result<Message<'_>, Violation> {
     Ok(match kind {
-        Opcode::Text => Message::Text(payload),
+        Opcode::Text => {
+            Message::Text(simdutf8::basic::from_utf8(payload).map_err(|_| Violation::InvalidUtf8)?)
+        }
         Opcode::Binary => Message::Binary(payload),
         Opcode::Ping => Message::Ping(payload),
         Opcode::Pong => Message::Pong(payload),

@@ -154,8 +154,8 @@ impl Partial {
     }
 
     /// The bytes of the message of this kind that was just completed.
-    pub(super) fn payload(&mut self, kind: Opcode) -> &mut [u8] {
-        if kind.is_control() { &mut self.control } else { self.text.as_mut_slice() }
+    pub(super) fn payload(&self, kind: Opcode) -> &[u8] {
+        if kind.is_control() { &self.control } else { self.text.as_slice() }
     }
 
     fn finish_frame(&mut self) -> Result<Collected, Violation> {

@@ -82,7 +82,9 @@ fn serve(socket: &mut Socket, decoder: &mut Decoder, seed: &mut Seeded) {
         let mut input = Input::new(piece);
         while let Some(message) = decoder.next(&mut input, &LIMITS).expect("tungstenite breaks no rule") {
             match message {
-                Message::Text(text) => encoder::text_with(&mut out, |out| out.extend_from_slice(text)),
+                Message::Text(text) => {
+                    encoder::text_with(&mut out, |out| out.extend_from_slice(text.as_bytes()))
+                }
                 Message::Binary(_) => encoder::text(&mut out, b"binary"),
                 Message::Ping(payload) => encoder::pong(&mut out, payload),
                 Message::Pong(_) => {}
@@ -168,7 +170,7 @@ fn our_client_and_our_server_agree() {
     let mut decoder = Decoder::new();
     let mut input = Input::new(&mut bytes[consumed..]);
     let Ok(Some(Message::Text(text))) = decoder.next(&mut input, &LIMITS) else { panic!("one message") };
-    encoder::text(&mut response, text);
+    encoder::text(&mut response, text.as_bytes());
     let answer = client::answer(&response).unwrap().unwrap();
     assert_eq!((answer.status, answer.accept.as_deref()), (101, Some("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=")));
     let mut frames = ServerFrames::new();
@@ -186,7 +188,7 @@ fn decoded(stream: &[u8], size: usize) -> Vec<String> {
         let mut input = Input::new(&mut piece);
         loop {
             match decoder.next(&mut input, &limits) {
-                Ok(Some(Message::Text(text))) => seen.push(std::str::from_utf8(text).unwrap().to_owned()),
+                Ok(Some(Message::Text(text))) => seen.push(text.to_owned()),
                 Ok(Some(message)) => seen.push(format!("{message:?}")),
                 Ok(None) => break,
                 Err(violation) => {

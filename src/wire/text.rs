@@ -48,8 +48,8 @@ impl Text {
         if self.validated == self.bytes.len() { Ok(()) } else { Err(Violation::InvalidUtf8) }
     }
 
-    pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
-        &mut self.bytes
+    pub(super) fn as_slice(&self) -> &[u8] {
+        &self.bytes
     }
 
     /// Validates what was not validated before; an incomplete last character waits for its rest.
@@ -93,7 +93,7 @@ mod tests {
             text.push(piece, None)?;
         }
         text.check_end()?;
-        Ok(text.as_mut_slice().to_vec())
+        Ok(text.as_slice().to_vec())
     }
 
     // P-21: a character cut anywhere is whole again when its rest arrives.

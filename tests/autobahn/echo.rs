@@ -68,7 +68,7 @@ fn echo(decoder: &mut Decoder, bytes: &mut [u8], out: &mut Vec<u8>) -> bool {
     loop {
         match decoder.next(&mut input, &LIMITS) {
             Ok(None) => return true,
-            Ok(Some(Message::Text(text))) => encoder::text(out, text),
+            Ok(Some(Message::Text(text))) => encoder::text(out, text.as_bytes()),
             Ok(Some(Message::Binary(payload))) => {
                 out.extend_from_slice(frame::header(Opcode::Binary, payload.len()).as_ref());
                 out.extend_from_slice(payload);

@@ -105,7 +105,7 @@ fn settling_waits_for_pushes() {
 /// Subscribes under a number; the reply, if it is an error.
 fn subscribe(cluster: &mut Cluster, number: u32, query: &str) -> Option<String> {
     let request = format!(r#"{{"id":1,"type":"store.subscribe","query":"{query}"}}"#);
-    cluster.call_as(0, number, Call::Subscribe(request.as_bytes()));
+    cluster.call_as(0, number, Call::Subscribe(&request));
     cluster.settle();
     cluster.replies.pop().expect("a reply").err().map(|fault| fault.message)
 }
@@ -184,7 +184,7 @@ fn the_program_is_limited_too() {
         for request in
             [r#"{"id":1,"type":"rules.subscribe","pattern":"*"}"#, r#"{"id":1,"type":"store.stats"}"#]
         {
-            cluster.call_as(0, 3, Call::Subscribe(request.as_bytes()));
+            cluster.call_as(0, 3, Call::Subscribe(request));
             cluster.settle();
             let reply = cluster.replies.pop().expect("a reply");
             assert_eq!(reply.unwrap_err().message, "Only queries can be subscribed to");

@@ -256,7 +256,7 @@ fn events_tell_everything() {
             println!("seed {seed}, {cores} cores");
             let mut cluster = Cluster::new(&setups::open(cores), cores, Schedule::Hostile, seed);
             cluster.listen(1, Some("bucket.*"));
-            let subscribe = br#"{"id":1,"type":"store.subscribe","query":"all-k"}"#;
+            let subscribe = r#"{"id":1,"type":"store.subscribe","query":"all-k"}"#;
             cluster.call_as(0, 1, Call::Subscribe(subscribe));
             cluster.settle();
             assert_eq!(cluster.replies.pop(), Some(Ok(Vec::new())));

@@ -116,7 +116,7 @@ impl Visitor {
 /// store is there (P-177).
 fn embedded(cluster: &mut Cluster, request: &Value) -> Value {
     let text = request.to_string();
-    cluster.drive(0, Input::Call(0, Call::Request(text.as_bytes())), None);
+    cluster.drive(0, Input::Call(0, Call::Request(&text)), None);
     cluster.settle();
     let reply = cluster.replies.pop().expect("a reply").expect("a result");
     serde_json::from_slice(&reply).expect("JSON")

@@ -167,7 +167,7 @@ mod tests {
     #[test]
     fn members_are_found_without_parsing() {
         let mut parser = Parser::default();
-        let document = parser.parse(br#" {"a": 1, "b\n": "x", "a": {"c" : [ ]}} "#).unwrap();
+        let document = parser.parse(r#" {"a": 1, "b\n": "x", "a": {"c" : [ ]}} "#).unwrap();
         let object = Object::from_value(document.root()).unwrap();
         assert_eq!(object.text(), br#"{"a":{"c":[]},"b\n":"x"}"#);
         assert_eq!(object.get(br#""b\n""#).unwrap().as_bytes(), b"\"x\"");
@@ -178,6 +178,6 @@ mod tests {
     #[test]
     fn only_objects_are_objects() {
         let mut parser = Parser::default();
-        assert!(Object::from_value(parser.parse(b"[1]").unwrap().root()).is_none());
+        assert!(Object::from_value(parser.parse("[1]").unwrap().root()).is_none());
     }
 }

@@ -5,7 +5,7 @@
 //! no JSON), simd-json judges.
 
 use super::Number;
-use super::tape::{Node, Tape};
+use super::tape::{Container, Node, Tape};
 use super::value::has_duplicates;
 use super::write::plain_prefix;
 use crate::base::limits::JSON_DEPTH_MAX;
@@ -65,15 +65,14 @@ impl Scanner<'_> {
 
     /// Takes a scalar, or the beginning of a container up to its first value. True = that follows.
     fn begin_value(&mut self) -> Taken<bool> {
-        let scalar = match self.peek() {
+        match self.peek() {
             b'"' => self.string()?,
             b'{' | b'[' => return self.begin_container(),
             b't' => self.literal(b"true", Node::Boolean(true))?,
             b'f' => self.literal(b"false", Node::Boolean(false))?,
             b'n' => self.literal(b"null", Node::Null)?,
-            _ => Node::Number(self.number()?),
-        };
-        self.tape.nodes.push(scalar);
+            _ => self.number()?,
+        }
         Some(false)
     }
 
@@ -87,7 +86,7 @@ impl Scanner<'_> {
         // Until it ends, `width` says where the container around it is.
         let parent = self.open.map_or(0, |open| open + 1);
         let open = position(self.tape.nodes.len())?;
-        let container = super::tape::Container { start, end: 0, len: 0, width: parent };
+        let container = Container { start, end: 0, len: 0, width: parent };
         self.tape.nodes.push(if is_object { Node::Object(container) } else { Node::Array(container) });
         self.open = Some(open);
         self.at += 1;
@@ -120,11 +119,7 @@ impl Scanner<'_> {
                 }
                 Some(true)
             }
-            b'}' if is_object => {
-                self.end_container(open);
-                Some(false)
-            }
-            b']' if !is_object => {
+            end if end == if is_object { b'}' } else { b']' } => {
                 self.end_container(open);
                 Some(false)
             }
@@ -161,8 +156,7 @@ impl Scanner<'_> {
 
     /// A member's name and its colon.
     fn name(&mut self) -> Taken<()> {
-        let name = self.string()?;
-        self.tape.nodes.push(name);
+        self.string()?;
         self.skip_space();
         if self.peek() != b':' {
             return None;
@@ -171,7 +165,7 @@ impl Scanner<'_> {
         Some(())
     }
 
-    fn string(&mut self) -> Taken<Node> {
+    fn string(&mut self) -> Taken<()> {
         if self.peek() != b'"' {
             return None;
         }
@@ -181,7 +175,7 @@ impl Scanner<'_> {
         match text.get(end)? {
             b'"' => {
                 self.at = end + 1;
-                Some(Node::String { start: position(start)?, end: position(end)? })
+                self.push(Node::String { start: position(start)?, end: position(end)? })
             }
             b'\\' => self.escaped(start, end),
             _ => None,
@@ -189,7 +183,7 @@ impl Scanner<'_> {
     }
 
     /// A string from its start on, whose first backslash is at `at`.
-    fn escaped(&mut self, start: usize, mut at: usize) -> Taken<Node> {
+    fn escaped(&mut self, start: usize, mut at: usize) -> Taken<()> {
         let text = self.text.as_bytes();
         let from = position(self.tape.strings.len())?;
         let (mut copied, mut is_canonical) = (start, true);
@@ -210,18 +204,18 @@ impl Scanner<'_> {
             self.odd_until = self.at;
         }
         let (start, end) = if is_canonical { (position(start)?, position(at)?) } else { (0, 0) };
-        Some(Node::Escaped { start, end, from, until: position(self.tape.strings.len())? })
+        self.push(Node::Escaped { start, end, from, until: position(self.tape.strings.len())? })
     }
 
-    fn literal(&mut self, text: &[u8], node: Node) -> Taken<Node> {
+    fn literal(&mut self, text: &[u8], node: Node) -> Taken<()> {
         if !self.text.as_bytes()[self.at..].starts_with(text) {
             return None;
         }
         self.at += text.len();
-        Some(node)
+        self.push(node)
     }
 
-    fn number(&mut self) -> Taken<Number> {
+    fn number(&mut self) -> Taken<()> {
         let start = self.at;
         let is_negative = self.peek() == b'-';
         self.at += usize::from(is_negative);
@@ -237,12 +231,12 @@ impl Scanner<'_> {
         if is_negative && whole == 0 {
             self.odd_until = self.at;
         }
-        Some(Number::Signed(signed(is_negative, whole)?))
+        self.push(Node::Number(Number::Signed(signed(is_negative, whole)?)))
     }
 
     /// Behind so many digits of a number, where its point or its exponent is.
     #[expect(clippy::cast_precision_loss, reason = "of at most 15 digits")]
-    fn decimal(&mut self, start: usize, is_negative: bool, whole: u64, digits: usize) -> Taken<Number> {
+    fn decimal(&mut self, start: usize, is_negative: bool, whole: u64, digits: usize) -> Taken<()> {
         let (mut places, mut fraction) = (0, 0);
         if self.peek() == b'.' {
             self.at += 1;
@@ -259,11 +253,11 @@ impl Scanner<'_> {
         }
         let scale = power_of_ten(places);
         let mantissa = signed(is_negative, whole * scale + fraction)?;
-        Some(Number::from_f64(mantissa as f64 / scale as f64))
+        self.push(Node::Number(Number::from_f64(mantissa as f64 / scale as f64)))
     }
 
     /// Behind the digits of a number that is not simply a quotient, and may have an exponent.
-    fn double(&mut self, start: usize) -> Taken<Number> {
+    fn double(&mut self, start: usize) -> Taken<()> {
         if matches!(self.peek(), b'e' | b'E') {
             self.at += 1;
             self.at += usize::from(matches!(self.peek(), b'+' | b'-'));
@@ -284,7 +278,7 @@ impl Scanner<'_> {
         if canonical.as_slice() != text.as_bytes() {
             self.odd_until = self.at;
         }
-        Some(number)
+        self.push(Node::Number(number))
     }
 
     /// The value of the digits here, modulo 2^64, and how many there are.
@@ -296,6 +290,13 @@ impl Scanner<'_> {
             self.at += 1;
         }
         value
+    }
+
+    /// Nodes are made where they stay: returning them through memory would make the processor wait.
+    #[inline]
+    fn push(&mut self, node: Node) -> Taken<()> {
+        self.tape.nodes.push(node);
+        Some(())
     }
 
     #[inline]

@@ -76,8 +76,7 @@ impl Parser {
     ///
     /// # Errors
     /// [`Malformed`] as described there.
-    pub fn parse<'t>(&'t mut self, text: &'t [u8]) -> Result<Document<'t>, Malformed> {
-        let text = simdutf8::basic::from_utf8(text).map_err(|_| Malformed)?;
+    pub fn parse<'t>(&'t mut self, text: &'t str) -> Result<Document<'t>, Malformed> {
         if !scan(text, &mut self.tape) {
             self.odd.parse(text, &mut self.tape)?;
         }
@@ -166,7 +165,7 @@ mod tests {
 
     fn canonical(text: &str) -> Option<String> {
         let mut parser = Parser::default();
-        let document = parser.parse(text.as_bytes()).ok()?;
+        let document = parser.parse(text).ok()?;
         let mut out = Vec::new();
         document.root().write(&mut out);
         Some(String::from_utf8(out).unwrap())
@@ -292,7 +291,7 @@ mod tests {
     fn object(text: &str) -> Option<[Vec<Vec<u8>>; 2]> {
         let mut parser = Parser::default();
         let text = format!("[{text},\"next\"]");
-        let document = parser.parse(text.as_bytes()).expect("JSON");
+        let document = parser.parse(&text).expect("JSON");
         let object = Object::from_value(document.root().as_array()?.next()?)?;
         let members = object.members().flat_map(|(name, value)| [name.to_vec(), value.as_bytes().to_vec()]);
         Some([vec![object.text().to_vec()], members.collect()])
@@ -338,8 +337,8 @@ mod tests {
     #[test]
     fn a_parser_is_reusable_after_a_failure() {
         let mut parser = Parser::default();
-        assert!(parser.parse(b"[1").is_err());
-        let document = parser.parse(b"{\"a\":{\"b\":[1,2]},\"c\":3}").unwrap();
+        assert!(parser.parse("[1").is_err());
+        let document = parser.parse("{\"a\":{\"b\":[1,2]},\"c\":3}").unwrap();
         let c = document.root().get("c").unwrap();
         assert_eq!(c.as_number().unwrap().as_f64(), 3.0);
         assert!(document.root().get("b").is_none());

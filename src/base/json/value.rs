@@ -44,7 +44,8 @@ impl<'a, 't> Value<'a, 't> {
     pub fn as_object(self) -> Option<Members<'a, 't>> {
         match self.node() {
             Node::Object(object) => {
-                Some(Members { document: self.document, at: self.at + 1, left: object.len as usize })
+                let (at, left, distinct) = (self.at + 1, object.len as usize, object.end != 0);
+                Some(Members { document: self.document, at, left, distinct })
             }
             _ => None,
         }
@@ -156,6 +157,8 @@ pub struct Members<'a, 't> {
     document: &'a Document<'t>,
     at: usize,
     left: usize,
+    /// No name is there twice, as far as is known.
+    distinct: bool,
 }
 
 impl<'a, 't> Iterator for Members<'a, 't> {
@@ -182,7 +185,7 @@ impl<'a, 't> Members<'a, 't> {
     /// Visits each name once, at its first place and with its last value (P-34).
     pub fn for_each_last(self, mut visit: impl FnMut(&'t [u8], Value<'a, 't>)) {
         let Document { text, tape } = *self.document;
-        if !has_duplicates(&tape.nodes[self.at..], self.left, &tape.strings, text) {
+        if self.distinct || !has_duplicates(&tape.nodes[self.at..], self.left, &tape.strings, text) {
             return self.for_each(|(key, value)| visit(key, value));
         }
         let mut last: std::collections::HashMap<&[u8], Value<'a, 't>, ahash::RandomState> =

@@ -78,7 +78,7 @@ mod tests {
         for n in 0..records {
             let text = format!(r#"{{"k":{n},"u":{n},"g":{},"s":"same"}}"#, n / 5);
             let mut parser = Parser::default();
-            let data = Object::from_value(parser.parse(text.as_bytes()).unwrap().root()).unwrap();
+            let data = Object::from_value(parser.parse(&text).unwrap().root()).unwrap();
             let scratch = &Scratch::default();
             let mut stamp = Stamp { unix_ms: 1, random: &mut random, autoincrement: 0, scratch };
             let record = insert(bucket, &data, &mut stamp).unwrap();

@@ -3,6 +3,7 @@
 //! The order is a list through the slots, so that a delete costs O(1) and the first or last n
 //! records O(n). Slots live in chunks: adding one never moves the others.
 
+use crate::base::chunks::Chunks;
 use crate::base::prefetch::prefetch;
 use crate::store::Record;
 
@@ -11,7 +12,7 @@ pub(super) type SlotNumber = u32;
 
 /// All records of a bucket.
 pub(super) struct Slots {
-    chunks: Vec<Vec<Slot>>,
+    slots: Chunks<Slot>,
     len: usize,
     first: SlotNumber,
     last: SlotNumber,
@@ -37,12 +38,17 @@ const NONE: SlotNumber = SlotNumber::MAX;
 /// Records of one bucket, and so numbers of slots: a power of two, which leaves indexes the bit.
 pub(super) const SLOTS_MAX: SlotNumber = 1 << 31;
 
-/// Slots per chunk; 32 KiB.
-const CHUNK_SLOTS: usize = 1024;
-
 impl Default for Slots {
     fn default() -> Self {
-        Self { chunks: Vec::new(), len: 0, first: NONE, last: NONE, free: NONE, appended: 0, text_bytes: 0 }
+        Self {
+            slots: Chunks::default(),
+            len: 0,
+            first: NONE,
+            last: NONE,
+            free: NONE,
+            appended: 0,
+            text_bytes: 0,
+        }
     }
 }
 
@@ -134,14 +140,7 @@ impl Slots {
 
     /// Frees at most so many records of slots that nobody will use again; how many.
     pub(super) fn shed(&mut self, count: usize) -> usize {
-        let Some(chunk) = self.chunks.last_mut() else { return 0 };
-        let kept = chunk.len().saturating_sub(count);
-        let freed = chunk.len() - kept;
-        chunk.truncate(kept);
-        if kept == 0 {
-            self.chunks.pop();
-        }
-        freed
+        std::iter::from_fn(|| self.slots.pop()).take(count).count()
     }
 
     /// All in bucket order.
@@ -176,25 +175,18 @@ impl Slots {
             *self.slot_mut(number) = slot;
             return number;
         }
-        if self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK_SLOTS) {
-            // The first chunk grows with the bucket; most buckets need no second one.
-            let capacity = if self.chunks.is_empty() { 0 } else { CHUNK_SLOTS };
-            self.chunks.push(Vec::with_capacity(capacity));
-        }
-        let before = (self.chunks.len() - 1) * CHUNK_SLOTS;
-        let chunk = self.chunks.last_mut().expect("just made sure");
-        chunk.push(slot);
-        let number = SlotNumber::try_from(before + chunk.len() - 1).ok().filter(|number| *number < SLOTS_MAX);
+        let number = SlotNumber::try_from(self.slots.len()).ok().filter(|number| *number < SLOTS_MAX);
+        self.slots.push(slot);
         number.expect("at most 2^31 records: half a terabyte")
     }
 
     #[inline]
     fn slot(&self, number: SlotNumber) -> &Slot {
-        &self.chunks[number as usize / CHUNK_SLOTS][number as usize % CHUNK_SLOTS]
+        self.slots.get(number as usize)
     }
 
     #[inline]
     fn slot_mut(&mut self, number: SlotNumber) -> &mut Slot {
-        &mut self.chunks[number as usize / CHUNK_SLOTS][number as usize % CHUNK_SLOTS]
+        self.slots.get_mut(number as usize)
     }
 }

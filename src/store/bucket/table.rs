@@ -5,7 +5,8 @@
 //! bucket's lookup costs is waiting for memory, and here that is one line, whose address follows
 //! from the hash alone.
 
-use super::lines::{Line, Lines};
+use super::lines::Line;
+use crate::base::chunks::Chunks;
 use crate::base::prefetch::prefetch;
 
 /// Numbers by a hash; the caller knows when two of them are the same. Hashes are kept beside the
@@ -17,9 +18,9 @@ use crate::base::prefetch::prefetch;
 /// is ever searched for beyond its own chain, and no mark of what was there is left behind.
 pub(super) struct Table {
     /// At least one.
-    homes: Lines,
+    homes: Chunks<Line>,
     /// What stands behind full lines.
-    overflow: Lines,
+    overflow: Chunks<Line>,
     /// The first of the overflow lines that are free, chained by `next`.
     free: u32,
     len: usize,
@@ -29,6 +30,9 @@ pub(super) struct Table {
 /// A line that is to be split next has up to twice as many; at worst one lookup in 20 needs a second
 /// line.
 const HOME_NUMBERS: usize = 3;
+
+/// Lines that are freed together.
+const SHED_LINES: usize = 1024;
 
 /// Where a line is.
 #[derive(Clone, Copy)]
@@ -46,9 +50,9 @@ struct Found {
 
 impl Default for Table {
     fn default() -> Self {
-        let mut homes = Lines::default();
+        let mut homes = Chunks::default();
         homes.push(Line::EMPTY);
-        Self { homes, overflow: Lines::default(), free: Line::NONE, len: 0 }
+        Self { homes, overflow: Chunks::default(), free: Line::NONE, len: 0 }
     }
 }
 
@@ -101,10 +105,10 @@ impl Table {
 
     /// Takes some lines of a table that nobody will use again, and hands their numbers out. How many
     /// lines there were, 0 if none is left.
-    pub(super) fn shed(&mut self, numbers: impl FnMut(u32)) -> usize {
-        let chunk = self.homes.pop_chunk().or_else(|| self.overflow.pop_chunk()).unwrap_or_default();
-        chunk.iter().flat_map(Line::iter).map(|(_, number)| number).for_each(numbers);
-        chunk.len()
+    pub(super) fn shed(&mut self, mut numbers: impl FnMut(u32)) -> usize {
+        let last = || self.homes.pop().or_else(|| self.overflow.pop());
+        let lines = std::iter::from_fn(last).take(SHED_LINES);
+        lines.inspect(|line| line.iter().for_each(|(_, number)| numbers(number))).count()
     }
 
     /// Asks for the memory in which numbers of that hash are, for a lookup that follows soon.

@@ -26,7 +26,7 @@ impl DefaultFunction {
         let failed = || Fault::new(Code::InternalError, "Internal server error");
         let Some(text) = catch_unwind(|| (self.0)()).map_err(|_| failed())? else { return Ok(None) };
         let mut canonical = Vec::new();
-        Parser::default().parse(text.as_bytes()).map_err(|_| failed())?.root().write(&mut canonical);
+        Parser::default().parse(&text).map_err(|_| failed())?.root().write(&mut canonical);
         Ok(Some(canonical))
     }
 }

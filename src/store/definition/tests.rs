@@ -240,7 +240,7 @@ fn json() -> impl Strategy<Value = String> {
 /// As it comes from the wire.
 fn canonical(text: &str) -> Vec<u8> {
     let (mut parser, mut out) = (Parser::default(), Vec::new());
-    parser.parse(text.as_bytes()).unwrap().root().write(&mut out);
+    parser.parse(text).unwrap().root().write(&mut out);
     out
 }
 

@@ -108,7 +108,7 @@ fn bucket(rows: &[Row]) -> Bucket {
 
 fn client_object(value: &Value) -> Object {
     let text = value.to_string();
-    Object::from_value(Parser::default().parse(text.as_bytes()).unwrap().root()).unwrap()
+    Object::from_value(Parser::default().parse(&text).unwrap().root()).unwrap()
 }
 
 /// Some records, a filter, and the rows that match by the model.

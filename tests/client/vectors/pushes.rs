@@ -76,7 +76,7 @@ fn a_failing_evaluation() {
         cluster.call_as(0, 1, Call::DefineQuery("copies", copies()));
         cluster.settle();
         let subscribe = |cluster: &mut Cluster, number| {
-            let request = br#"{"id":1,"type":"store.subscribe","query":"copies"}"#;
+            let request = r#"{"id":1,"type":"store.subscribe","query":"copies"}"#;
             cluster.call_as(0, number, Call::Subscribe(request));
             cluster.settle();
             cluster.replies.pop().expect("a reply")
