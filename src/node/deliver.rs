@@ -9,10 +9,16 @@ use crate::base::limits::PUSH_COPY_BYTES_MAX;
 use crate::base::time::Now;
 use crate::message::{PushSet, Traffic};
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
-use crate::session::{Hub, Session, Subscriber, Watched};
+use crate::session::{Delivered, Hub, Session, Subscriber, Watched};
 use crate::wire::{self, Opcode};
-use std::num::NonZeroU64;
 use std::rc::Rc;
+
+/// A new answer of a live query.
+#[derive(Clone)]
+struct News {
+    before: LocalBody,
+    answer: LocalBody,
+}
 
 impl Core {
     /// New answers of live queries, all of one commit.
@@ -23,35 +29,34 @@ impl Core {
         let mut due = Vec::new();
         let mut expired = Vec::new();
         for (live, body) in set.updates {
-            let body: LocalBody = Rc::new(body);
+            let answer: LocalBody = Rc::new(body);
             let query = (from, live);
             self.composites.touch(query);
-            let Some((before, subscribers)) = self.hub.update(query, Rc::clone(&body)) else { continue };
+            let Some((before, subscribers)) = self.hub.update(query, Rc::clone(&answer)) else { continue };
+            let news = News { before, answer };
             for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
                 let conn = subscriber.conn;
                 if let Some(number) = embedded::number(conn) {
-                    out.push(Output::Result(number, (*body).clone()));
+                    out.push(Output::Result(number, (*news.answer).clone()));
                     continue;
                 }
                 let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { continue };
                 if session.has_expired(now.unix_ms) {
                     expired.push(conn);
                 } else if !is_single {
-                    due.push((*subscriber, query, Rc::clone(&before), Rc::clone(&body)));
+                    due.push((subscriber.id, conn, query, news.clone()));
                 } else {
-                    let traffic = &mut self.traffic;
-                    push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, traffic, out);
+                    push_or_mark(session, subscriber, &news, mark, &hasher, &mut self.traffic, out);
                 }
             }
         }
         // P-126: the pushes of one commit leave in the order of their subscriptions.
-        due.sort_by_key(|(subscriber, ..)| subscriber.id);
-        for (Subscriber { conn, id, .. }, query, before, body) in due {
+        due.sort_by_key(|(id, ..)| *id);
+        for (id, conn, query, news) in due {
             if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation)
                 && let Some((_, subscriber)) = self.hub.query_mut(query, id)
             {
-                let traffic = &mut self.traffic;
-                push_or_mark(session, subscriber, || before.digest(&hasher), &body, mark, traffic, out);
+                push_or_mark(session, subscriber, &news, mark, &hasher, &mut self.traffic, out);
             }
         }
         self.end_expired(&expired, out);
@@ -125,20 +130,24 @@ impl Core {
 fn push_or_mark(
     session: &mut Session,
     subscriber: &mut Subscriber,
-    before: impl FnOnce() -> NonZeroU64,
-    body: &LocalBody,
+    news: &News,
     mark: u64,
+    hasher: &ahash::RandomState,
     traffic: &mut Traffic,
     out: &mut Outbox,
 ) {
     if session.withholds_push(mark, subscriber.pushed_to) {
-        subscriber.stale = Some(before());
+        // What is withheld below the mark is so because the answer before is still on its way: to keep
+        // it takes no memory while it is. Afterwards it is kept only if the mark is passed meanwhile,
+        // and then all that are kept of a connection have been below its mark together.
+        let is_kept = !session.withholds_pushes(mark);
+        subscriber.stale = Some(Delivered::new(&news.before, is_kept, hasher));
         subscriber.conflations = subscriber.conflations.saturating_add(1);
         session.stale_subscriptions += 1;
         session.conflations = session.conflations.saturating_add(1);
         traffic.conflations += 1;
     } else {
-        send_result(session, subscriber, body, traffic, out);
+        send_result(session, subscriber, &news.answer, traffic, out);
     }
 }
 
@@ -151,7 +160,9 @@ fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, traffic: &mut Traff
         let Watched::Query { keeper, live, .. } = subscription.watched else { continue };
         let (latest, subscriber) =
             hub.query_mut((keeper, live), subscription.id).expect("the session's list and the hub agree");
-        let Some(delivered) = subscriber.stale else { continue };
+        if subscriber.stale.is_none() {
+            continue;
+        }
         if session.withholds_pushes(mark) {
             session.catch_up_from = u32::try_from(at).expect("fewer than 2^32 subscriptions");
             return;
@@ -159,9 +170,9 @@ fn catch_up(session: &mut Session, hub: &mut Hub, mark: u64, traffic: &mut Traff
         if session.withholds_push(mark, subscriber.pushed_to) {
             continue;
         }
-        subscriber.stale = None;
+        let Some(delivered) = subscriber.stale.take() else { continue };
         session.stale_subscriptions -= 1;
-        if latest.digest(&hasher) != delivered {
+        if !delivered.is(latest, &hasher) {
             send_result(session, subscriber, latest, traffic, out);
         }
     }

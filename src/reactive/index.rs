@@ -31,6 +31,16 @@ pub(super) struct Equality<'a> {
 /// One value, or those of `$in`.
 pub(super) type Alternatives<'a> = SmallVec<[Option<&'a [u8]>; 1]>;
 
+/// A live query whose equality terms hold for a changed record.
+#[derive(Clone, Copy)]
+pub(super) struct Touched {
+    pub(super) live: LiveId,
+    /// For what it was before the change.
+    pub(super) was: bool,
+    /// For what it is now.
+    pub(super) is: bool,
+}
+
 /// Stands for the key field, whatever its name is.
 pub(super) const KEY: &[u8] = b"";
 
@@ -100,18 +110,34 @@ impl Index {
 
     /// All live queries whose equality terms hold for the record before or after the change, in
     /// order of creation. O(groups), plus the queries found.
-    pub(super) fn touched(&self, before: Option<&Record>, after: Option<&Record>) -> SmallVec<[LiveId; 8]> {
-        let mut found = SmallVec::from_slice(&self.others);
+    pub(super) fn touched(&self, before: Option<&Record>, after: Option<&Record>) -> SmallVec<[Touched; 4]> {
+        let mut found: SmallVec<[Touched; 4]> = SmallVec::new();
+        let mut add =
+            |ids: &Ids, was, is| found.extend(ids.iter().map(|live| Touched { live: *live, was, is }));
+        add(&self.others, before.is_some(), after.is_some());
         for group in &self.groups {
+            let mut look_up = |values: Option<Values>, was, is| {
+                if let Some(ids) = values.and_then(|values| group.by_values.get(&values)) {
+                    add(ids, was, is);
+                }
+            };
             let was = before.map(|record| group.values_in(record));
             let is = after.map(|record| group.values_in(record));
-            let is = is.filter(|is| was.as_ref() != Some(is));
-            for values in was.iter().chain(&is) {
-                found.extend(group.by_values.get(values).into_iter().flatten().copied());
+            if was == is {
+                look_up(is, true, true);
+            } else {
+                look_up(was, true, false);
+                look_up(is, false, true);
             }
         }
-        found.sort_unstable();
-        found.dedup();
+        found.sort_unstable_by_key(|touched| touched.live);
+        found.dedup_by(|later, first| {
+            let is_one = later.live == first.live;
+            if is_one {
+                *first = Touched { live: first.live, was: first.was || later.was, is: first.is || later.is };
+            }
+            is_one
+        });
         found
     }
 

@@ -190,10 +190,10 @@ impl LiveQueries {
         for change in changes {
             let touched = watched.index.touched(change.before.as_ref(), change.after.as_ref());
             watched.statistics.examined += touched.len() as u64;
-            for id in touched {
-                let live = self.live.get_mut(&id).expect("indexed is live");
-                if live.apply(change, view) && !std::mem::replace(&mut live.is_due, true) {
-                    due.push(id);
+            for touched in touched {
+                let live = self.live.get_mut(&touched.live).expect("indexed is live");
+                if live.apply(change, touched, view) && !std::mem::replace(&mut live.is_due, true) {
+                    due.push(touched.live);
                 }
             }
         }

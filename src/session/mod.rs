@@ -9,7 +9,7 @@ mod subscribers;
 pub use backlog::Backlog;
 pub use flight::{Due, Flight, Pending, Target};
 pub use hub::Hub;
-pub use subscribers::Subscriber;
+pub use subscribers::{Delivered, Subscriber};
 
 use crate::access::Identity;
 use crate::base::ids::{CoreId, LiveId, QueryId, SubscriptionId};

@@ -1,18 +1,21 @@
 //! The subscribers of one live query or pattern, in order of creation, in little memory.
 
+use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, SubscriptionId};
+use crate::base::json::{self, Raw};
 use smallvec::SmallVec;
 use std::num::NonZeroU64;
+use std::rc::Rc;
 
 /// One subscription as the hub sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Subscriber {
     /// Whose.
     pub conn: ConnId,
     /// Its name for the client.
     pub id: SubscriptionId,
-    /// Digest of the answer that the client has, if pushes were withheld since.
-    pub stale: Option<NonZeroU64>,
+    /// The answer that the client has, if pushes were withheld since.
+    pub stale: Option<Delivered>,
     /// Where in the connection's stream its last push ends, bytes.
     pub pushed_to: u64,
     /// Bytes of all its pushes so far, framing included.
@@ -20,6 +23,32 @@ pub struct Subscriber {
     /// How often a push was withheld (K-4); goes no higher than it can.
     pub conflations: u32,
     has_left: bool,
+}
+
+/// An answer that a client has, to be compared with the one that it would get next (S-141).
+#[derive(Clone, Debug)]
+pub enum Delivered {
+    /// Itself.
+    Answer(LocalBody),
+    /// What takes no memory, and twice a pass over all values to compare.
+    Digest(NonZeroU64),
+}
+
+impl Delivered {
+    /// That answer, kept or as a digest.
+    pub fn new(answer: &LocalBody, is_kept: bool, hasher: &ahash::RandomState) -> Self {
+        if is_kept { Self::Answer(Rc::clone(answer)) } else { Self::Digest(answer.digest(hasher)) }
+    }
+
+    /// Whether the client has an answer deeply equal to this one (S-5).
+    pub fn is(&self, answer: &Body, hasher: &ahash::RandomState) -> bool {
+        match self {
+            Self::Answer(delivered) => {
+                json::same(Raw::trusted(delivered.json()), Raw::trusted(answer.json()))
+            }
+            Self::Digest(delivered) => *delivered == answer.digest(hasher),
+        }
+    }
 }
 
 /// In order of creation, which is the order of their ids.
@@ -62,7 +91,7 @@ impl Subscribers {
     pub(super) fn remove(&mut self, id: SubscriptionId) -> Option<Subscriber> {
         let subscriber = self.get_mut(id)?;
         subscriber.has_left = true;
-        let found = *subscriber;
+        let found = subscriber.clone();
         self.gaps += 1;
         if self.gaps * 2 > self.entries.len() {
             self.entries.retain(|subscriber| !subscriber.has_left);
@@ -96,8 +125,24 @@ impl Subscribers {
 
 #[cfg(test)]
 mod tests {
-    use super::Subscribers;
+    use super::{Delivered, Subscribers};
+    use crate::base::bytes::Body;
     use crate::base::ids::{ConnId, SubscriptionId};
+    use std::rc::Rc;
+
+    // S-5, S-141
+    #[test]
+    fn a_digest_compares_like_the_answer_and_keeps_nothing() {
+        let hasher = ahash::RandomState::with_seeds(1, 2, 3, 4);
+        let body = |json: &str| Rc::new(Body::new(&mut json.as_bytes().to_vec()));
+        let answer = body(r#"[{"a":1,"b":2}]"#);
+        for is_kept in [true, false] {
+            let delivered = Delivered::new(&answer, is_kept, &hasher);
+            assert_eq!(Rc::strong_count(&answer), 1 + usize::from(is_kept));
+            assert!(delivered.is(&body(r#"[{"b":2,"a":1}]"#), &hasher));
+            assert!(!delivered.is(&body(r#"[{"b":1,"a":2}]"#), &hasher));
+        }
+    }
 
     #[test]
     fn gaps_are_invisible_and_do_not_pile_up() {

@@ -3,7 +3,7 @@
 #![allow(unsafe_code)]
 
 use crate::node::Chunk;
-use monoio::buf::IoVecBuf;
+use monoio::buf::{IoBuf, IoVecBuf};
 use monoio::io::AsyncWriteRent;
 use monoio::net::UnixStream;
 use std::cell::{Cell, UnsafeCell};
@@ -54,7 +54,12 @@ impl Stream {
         assert!(!self.is_writing.replace(true), "one write in flight per connection");
         // SAFETY: the flag makes this the only `&mut`; see `readable` for the `&` beside it.
         let socket = unsafe { &mut *self.socket.get() };
-        let result = socket.writev(batch).await;
+        let result = if batch.read_iovec_len() == 1 {
+            let (written, LastSlice(batch)) = socket.write(LastSlice(batch)).await;
+            (written, batch)
+        } else {
+            socket.writev(batch).await
+        };
         self.is_writing.set(false);
         result
     }
@@ -134,5 +139,19 @@ unsafe impl IoVecBuf for Batch {
 
     fn read_iovec_len(&self) -> usize {
         self.slices.len() - self.at
+    }
+}
+
+/// A batch of which one slice is left: the kernel has no vector to import, which is a tenth of a small write.
+struct LastSlice(Batch);
+
+// SAFETY: as for the batch.
+unsafe impl IoBuf for LastSlice {
+    fn read_ptr(&self) -> *const u8 {
+        self.0.slices[self.0.at].iov_base.cast()
+    }
+
+    fn bytes_init(&self) -> usize {
+        self.0.slices[self.0.at].iov_len
     }
 }

@@ -1,5 +1,6 @@
 //! Live queries as a client sees them.
 
+use crate::script::Stage;
 use crate::{play, play_with, setups};
 use noex_server::node::QueryDefinition;
 
@@ -234,6 +235,71 @@ fn records_and_cleared_buckets() {
         c → {"id":6,"type":"store.insert","bucket":"k","data":{"k":"c"}}
         c ← {"id":6,"type":"result","data":{"k":"c","…":0}}
         a ← {"type":"push","channel":"subscription","subscriptionId":"sub-2","data":1}
+        "#,
+    );
+}
+
+// S-141, P-132, K-4: what was withheld is pushed if it differs from what the client has, be that kept because it is
+// still on its way or, above the mark, as a digest
+#[test]
+fn what_is_again_as_it_was_is_not_pushed() {
+    play_with(setups::open, &["slow", "c"], changes_while_stalled);
+    play_with(
+        |cores| setups::limited(cores, |limits| limits.unsent_bytes_mark = 1_000),
+        &["slow", "c"],
+        changes_while_stalled,
+    );
+}
+
+fn changes_while_stalled(stage: &mut Stage) {
+    stage.play(
+        r#"
+        slow → {"id":1,"type":"store.subscribe","query":"all-k"}
+        slow ← {"id":1,"type":"result","data":{"subscriptionId":"sub-1","data":[]}}
+        "#,
+    );
+    let link = stage.named("slow").link;
+    let large = "x".repeat(10_000);
+    stage.cluster.links[link].drains = false;
+    stage.play(&format!(
+        r#"
+        c → {{"id":1,"type":"store.insert","bucket":"k","data":{{"k":"{large}"}}}}
+        c ← {{"id":1,"type":"result","data":"<any>"}}
+        c → {{"id":2,"type":"store.insert","bucket":"k","data":{{"k":"b"}}}}
+        c ← {{"id":2,"type":"result","data":"<any>"}}
+        c → {{"id":3,"type":"store.delete","bucket":"k","key":"b"}}
+        c ← {{"id":3,"type":"result","data":"<any>"}}
+        "#
+    ));
+    stage.cluster.links[link].drains = true;
+    stage.cluster.settle();
+    stage.play(
+        r#"
+        slow ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":["<any>"]}
+        c → {"id":4,"type":"store.insert","bucket":"k","data":{"k":"c"}}
+        c ← {"id":4,"type":"result","data":"<any>"}
+        slow ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":["<any>",{"k":"c","…":0}]}
+        "#,
+    );
+    stage.cluster.links[link].drains = false;
+    stage.play(
+        r#"
+        c → {"id":5,"type":"store.update","bucket":"k","key":"c","data":{"v":1}}
+        c ← {"id":5,"type":"result","data":"<any>"}
+        c → {"id":6,"type":"store.insert","bucket":"k","data":{"k":"d"}}
+        c ← {"id":6,"type":"result","data":"<any>"}
+        c → {"id":7,"type":"store.delete","bucket":"k","key":"c"}
+        c ← {"id":7,"type":"result","data":"<any>"}
+        c → {"id":8,"type":"server.explainSubscription","subscriptionId":"sub-1"}
+        c ← {"id":8,"type":"result","data":{"conflated":2,"…":0}}
+        "#,
+    );
+    stage.cluster.links[link].drains = true;
+    stage.cluster.settle();
+    stage.play(
+        r#"
+        slow ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":["<any>",{"k":"c","v":1,"…":0}]}
+        slow ← {"type":"push","channel":"subscription","subscriptionId":"sub-1","data":["<any>",{"k":"d","…":0}]}
         "#,
     );
 }

@@ -4,7 +4,7 @@ mod numbers;
 mod rows;
 
 use crate::base::json::Number;
-use crate::store::{Aggregate, Change, Function, Question, Read, Record, View};
+use crate::store::{Aggregate, Function, Question, Read, Record, View};
 use numbers::{Extremes, Sum};
 use rows::{Rows, Shape};
 
@@ -48,22 +48,22 @@ impl Upkeep {
         upkeep
     }
 
-    /// Takes note of a change. Whether the answer may be another now.
-    pub(super) fn apply(&mut self, question: &Question, change: &Change, view: View<'_>) -> bool {
-        let matcher = question.filter.matcher(view.definition());
-        let matching = |record: &'_ Option<Record>| record.as_ref().is_some_and(|r| matcher.matches(r));
-        let was = change.before.as_ref().filter(|_| matching(&change.before));
-        let is = change.after.as_ref().filter(|_| matching(&change.after));
-        if was.is_none() && is.is_none() {
-            // The cursor of a page may be a record that does not match.
-            return matches!(question.read, Read::Page { after: Some(_), .. });
-        }
+    /// Takes note of a change of the record at a place, which matched before, matches now, or both.
+    /// Whether the answer may be another now.
+    pub(super) fn apply(
+        &mut self,
+        question: &Question,
+        place: u64,
+        was: Option<&Record>,
+        is: Option<&Record>,
+        view: View<'_>,
+    ) -> bool {
         match self {
             Self::Rows(rows) => {
                 let shape = Shape::of(&question.read).expect("rows are kept for what shows records");
-                rows.apply(change, was, is, shape, view)
+                rows.apply(place, was, is, shape, view)
             }
-            _ => self.count(question, change.place, was, is, view),
+            _ => self.count(question, place, was, is, view),
         }
     }
 

@@ -5,7 +5,7 @@
 //! before: what stands in it in front of the first row that has changed, and behind the last one, is
 //! copied in one piece instead of being gathered from the records.
 
-use crate::store::{Change, Question, Read, Record, Select, View};
+use crate::store::{Question, Read, Record, Select, View};
 use std::cmp::Ordering;
 use std::ops::Range;
 
@@ -27,6 +27,8 @@ pub(in crate::reactive) struct Rows {
 struct Intact {
     head: usize,
     tail: usize,
+    /// How many were written.
+    of: usize,
 }
 
 struct Row {
@@ -153,13 +155,13 @@ impl Rows {
     /// O(log rows), and moving the rows behind it.
     pub(super) fn apply(
         &mut self,
-        change: &Change,
+        place: u64,
         was: Option<&Record>,
         is: Option<&Record>,
         shape: Shape<'_>,
         view: View<'_>,
     ) -> bool {
-        let (place, wanted) = (change.place, shape.wanted());
+        let wanted = shape.wanted();
         let left = was.and_then(|was| self.find(place, was, shape, view).ok());
         if let (Some(at), Some(was), Some(is)) = (left, was, is)
             && shape.compare((place, was), (place, is), view).is_eq()
@@ -204,7 +206,8 @@ impl Rows {
         let intact = std::mem::take(&mut self.intact);
         if shape.shows_all() {
             splice_array(&self.rows, intact, last, out);
-            self.intact = Intact { head: self.rows.len(), tail: self.rows.len() };
+            let all = self.rows.len();
+            self.intact = Intact { head: all, tail: all, of: all };
             return;
         }
         let end = shape.wanted().min(self.rows.len());
@@ -224,7 +227,13 @@ impl Rows {
         self.intact.tail = self.intact.tail.min(self.rows.len() - range.end);
     }
 
+    /// Where a record stands, or would. Behind the last one most often, whose neighbours are not looked at
+    /// then.
     fn find(&self, place: u64, record: &Record, shape: Shape<'_>, view: View<'_>) -> Result<usize, usize> {
+        let is_behind = |last: &Row| shape.compare((last.place, &last.record), (place, record), view).is_lt();
+        if self.rows.last().is_none_or(is_behind) {
+            return Err(self.rows.len());
+        }
         self.rows.binary_search_by(|row| shape.compare((row.place, &row.record), (place, record), view))
     }
 }
@@ -242,20 +251,28 @@ fn write_array<'a>(rows: impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) {
 
 /// The same, taking from `last` what is still as it was.
 fn splice_array(rows: &[Row], intact: Intact, last: &[u8], out: &mut Vec<u8>) {
-    let Intact { head, tail } = intact;
+    let Intact { head, tail, of } = intact;
     debug_assert!(head + tail <= rows.len(), "an answer is written because a row has changed");
     let changed_to = rows.len() - tail;
     let separator = |at| if at == 0 { b'[' } else { b',' };
     // Each row with what separates it from the one before, or from the one behind.
     let bytes = |rows: &[Row]| rows.iter().map(|row| row.bytes + 1).sum::<usize>();
-    out.extend_from_slice(&last[..bytes(&rows[..head])]);
+    let tail_bytes = bytes(&rows[changed_to..]);
+    let head_bytes = match head {
+        0 => 0,
+        // Rows have only come: what does not stand behind them stands in front of them.
+        _ if head + tail == of => last.len() - b"]".len() - tail_bytes,
+        _ => bytes(&rows[..head]),
+    };
+    debug_assert_eq!(head_bytes, bytes(&rows[..head]), "what was written is what the rows are");
+    out.extend_from_slice(&last[..head_bytes]);
     for (at, row) in rows.iter().enumerate().take(changed_to).skip(head) {
         out.push(separator(at));
         out.extend_from_slice(row.text());
     }
     if tail > 0 {
         out.push(separator(changed_to));
-        out.extend_from_slice(&last[last.len() - bytes(&rows[changed_to..])..]);
+        out.extend_from_slice(&last[last.len() - tail_bytes..]);
     } else if rows.is_empty() {
         out.extend_from_slice(b"[]");
     } else {
