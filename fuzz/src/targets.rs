@@ -134,7 +134,7 @@ impl Server {
                 Output::Send(_, Chunk::Frames(bytes)) => received.extend(bytes),
                 Output::Send(_, Chunk::Push { head, body }) => {
                     received.extend(head);
-                    received.extend_from_slice(body.with_brace());
+                    received.extend_from_slice(&body.pieces().concat());
                 }
                 _ => {}
             }

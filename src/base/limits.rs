@@ -25,6 +25,10 @@ pub const BACKLOG_MESSAGES_MAX: usize = 1_024;
 /// sent as a second slice: a vectored write costs up to 20 % more than one slice.
 pub const PUSH_COPY_BYTES_MAX: usize = 1_024;
 
+/// Result bytes that are shared with the result before, at least, if any are: to copy fewer costs
+/// less than a second slice. Few in tests, so that it happens.
+pub const SHARED_BYTES_MIN: usize = if cfg!(test) { 64 } else { 2_048 };
+
 /// Nesting of `$and` and `$or` in a filter, levels. Reading and testing a filter recurse once per
 /// level; people write two or three.
 pub const FILTER_DEPTH_MAX: usize = 64;

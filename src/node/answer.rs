@@ -37,7 +37,7 @@ impl Core {
                 let body: LocalBody = Rc::new(body);
                 let id = self.begin_subscription(conn, Watched::Query { keeper: from, live, query });
                 self.hub.add_query((from, live), query, Rc::clone(&body), conn, id);
-                self.result(conn, pending.id, out, |out| protocol::subscribed(out, id, body.json()));
+                self.result(conn, pending.id, out, |out| protocol::subscribed(out, id, &body.json()));
                 if !self.catalog.has_query(query) {
                     self.end_subscriptions_to(conn, query, out); // it was undefined meanwhile
                 }

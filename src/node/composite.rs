@@ -252,9 +252,8 @@ impl Core {
             .filter_map(|result| result.get(b"\"data\""));
         let mut text = Vec::new();
         write(&composite.plan, &mut results, &mut text);
-        let before = composite.answer.as_ref().map(|answer| Raw::trusted(answer.json()));
-        if before.is_none_or(|before| !json::same(before, Raw::trusted(&text))) {
-            let body = Body::new(&mut text);
+        let body = Body::new(&mut text);
+        if composite.answer.as_ref().is_none_or(|before| !before.is_same(&body)) {
             composite.answer = Some(body.clone());
             let updates = smallvec![(live(number), body)];
             self.local.push_back(Mail::Push(PushSet { updates }));

@@ -210,7 +210,7 @@ fn send(
     let mut digits = itoa::Buffer::new();
     let number = digits.format(id.0).as_bytes();
     let tail = br#"","data":"#;
-    let payload = head.len() + number.len() + tail.len() + body.with_brace().len();
+    let payload = head.len() + number.len() + tail.len() + body.len();
     let header = wire::frame::header(Opcode::Text, payload);
     let write_head = |buffer: &mut Vec<u8>| {
         for part in [header.as_ref(), head.as_bytes(), number, tail] {
@@ -218,10 +218,10 @@ fn send(
         }
     };
     session.unsent_bytes += (header.as_ref().len() + payload) as u64;
-    if body.with_brace().len() <= PUSH_COPY_BYTES_MAX {
+    if body.len() <= PUSH_COPY_BYTES_MAX {
         let buffer = out.frames(conn);
         write_head(buffer);
-        buffer.extend_from_slice(body.with_brace());
+        body.pieces().into_iter().for_each(|piece| buffer.extend_from_slice(piece));
         return;
     }
     let mut head = out.buffer();

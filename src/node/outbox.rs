@@ -54,7 +54,7 @@ pub enum Chunk {
     Frames(Vec<u8>),
     /// One frame that many connections get as it is.
     Shared(Rc<[u8]>),
-    /// One frame whose payload ends in a shared result: sent as two slices, never copied.
+    /// One frame whose payload ends in a shared result: sent as slices, never copied.
     Push {
         /// Frame header and the beginning of the payload.
         head: Vec<u8>,
@@ -69,7 +69,7 @@ impl Chunk {
         match self {
             Self::Frames(bytes) => bytes.len(),
             Self::Shared(bytes) => bytes.len(),
-            Self::Push { head, body } => head.len() + body.with_brace().len(),
+            Self::Push { head, body } => head.len() + body.len(),
         }
     }
 

@@ -5,7 +5,6 @@ use super::index::{Alternatives, Equality, KEY, Touched};
 use super::upkeep::Upkeep;
 use crate::base::bytes::Body;
 use crate::base::ids::CoreId;
-use crate::base::json::{self, Raw};
 use crate::base::limits::LIVE_INDEX_ENTRIES_MAX;
 use crate::query::Bound;
 use crate::store::{Change, Question, Read, Record, Test, View};
@@ -30,7 +29,7 @@ impl Live {
     pub(super) fn new(bound: Bound, view: View<'_>, scratch: &mut Vec<u8>) -> Self {
         let mut upkeep = Upkeep::new(&bound.question, view);
         scratch.clear();
-        upkeep.write(&bound.question, view, b"", scratch);
+        upkeep.write(&bound.question, view, None, scratch);
         let condition = Condition::of(&bound.question);
         Self {
             is_indexed_whole: condition.is_some_and(|condition| condition.is_whole),
@@ -73,13 +72,10 @@ impl Live {
     pub(super) fn refresh(&mut self, view: View<'_>, scratch: &mut Vec<u8>) -> bool {
         self.evaluations += 1;
         scratch.clear();
-        scratch.reserve(self.answer.json().len() + 256);
-        self.upkeep.write(&self.bound.question, view, self.answer.json(), scratch);
-        if json::same(Raw::trusted(scratch), Raw::trusted(self.answer.json())) {
-            return false;
-        }
+        let shared_len = self.upkeep.write(&self.bound.question, view, Some(&self.answer), scratch);
+        let Some(answer) = self.answer.changed(shared_len, scratch) else { return false };
         self.updates += 1;
-        self.answer = Body::new(scratch);
+        self.answer = answer;
         true
     }
 

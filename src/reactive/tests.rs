@@ -231,7 +231,7 @@ impl World {
         let mut order = Vec::new();
         let tell = |update: Update<'_>| {
             order.push(update.live);
-            let answer: Value = serde_json::from_slice(update.answer.json()).expect("JSON");
+            let answer: Value = serde_json::from_slice(&update.answer.json()).expect("JSON");
             assert!(told.insert(update.live, answer).is_none(), "S-145: told once");
         };
         let view = View::committed(&self.bucket);
@@ -257,7 +257,7 @@ impl World {
     fn subscribe(&mut self, question: &Question) {
         let bound = Bound { bucket: BUCKET, question: question.clone() };
         let (id, body) = self.live.subscribe(bound, View::committed(&self.bucket), CoreId(0));
-        let answer: Value = serde_json::from_slice(body.json()).expect("JSON");
+        let answer: Value = serde_json::from_slice(&body.json()).expect("JSON");
         assert_eq!(answer, self.evaluate(question), "S-136: {question:?}");
         let known = self.known.entry(id).or_insert_with(|| (question.clone(), answer, 0));
         assert_eq!(known.0, *question, "equal questions are one live query, others are not");

@@ -2,7 +2,6 @@
 
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, SubscriptionId};
-use crate::base::json::{self, Raw};
 use smallvec::SmallVec;
 use std::num::NonZeroU64;
 use std::rc::Rc;
@@ -43,9 +42,7 @@ impl Delivered {
     /// Whether the client has an answer deeply equal to this one (S-5).
     pub fn is(&self, answer: &Body, hasher: &ahash::RandomState) -> bool {
         match self {
-            Self::Answer(delivered) => {
-                json::same(Raw::trusted(delivered.json()), Raw::trusted(answer.json()))
-            }
+            Self::Answer(delivered) => delivered.is_same(answer),
             Self::Digest(delivered) => *delivered == answer.digest(hasher),
         }
     }

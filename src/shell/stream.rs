@@ -91,7 +91,7 @@ impl Batch {
     pub(super) const CHUNKS_MAX: usize = 64;
 
     pub(super) fn new(chunks: Vec<Chunk>) -> Self {
-        let mut slices = Vec::with_capacity(chunks.len() * 2);
+        let mut slices = Vec::with_capacity(chunks.len() * 3);
         let mut add = |bytes: &[u8]| {
             slices.push(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
         };
@@ -101,7 +101,7 @@ impl Batch {
                 Chunk::Shared(bytes) => add(bytes),
                 Chunk::Push { head, body } => {
                     add(head);
-                    add(body.with_brace());
+                    body.pieces().into_iter().filter(|piece| !piece.is_empty()).for_each(&mut add);
                 }
             }
         }

@@ -113,5 +113,5 @@ impl Drop for Events {
 }
 
 fn text(body: Body) -> String {
-    String::from_utf8(body.json().to_vec()).expect("JSON is UTF-8")
+    String::from_utf8(body.json().into_owned()).expect("JSON is UTF-8")
 }

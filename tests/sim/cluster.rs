@@ -381,7 +381,7 @@ impl Cluster {
             Output::Send(conn, Chunk::Frames(bytes)) => (conn, bytes).hash(&mut self.trace),
             Output::Send(conn, Chunk::Shared(bytes)) => (conn, bytes).hash(&mut self.trace),
             Output::Send(conn, Chunk::Push { head, body }) => {
-                (conn, head, body.with_brace()).hash(&mut self.trace);
+                (conn, head, body.pieces()).hash(&mut self.trace);
             }
             other => format!("{other:?}").hash(&mut self.trace),
         }
@@ -403,7 +403,7 @@ impl Cluster {
                         Chunk::Shared(bytes) => unsent.extend(bytes.iter()),
                         Chunk::Push { head, body } => {
                             unsent.extend(head);
-                            unsent.extend(body.with_brace());
+                            unsent.extend(body.pieces().concat());
                         }
                     }
                 }
@@ -437,7 +437,7 @@ impl Cluster {
             }
             Output::Reply(_, reply) => self.replies.push(reply),
             Output::Result(number, body) => {
-                let text = String::from_utf8(body.json().to_vec()).expect("JSON");
+                let text = String::from_utf8(body.json().into_owned()).expect("JSON");
                 self.results.push((number, Some(text)));
             }
             Output::Ended(number) => self.results.push((number, None)),

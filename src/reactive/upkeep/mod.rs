@@ -3,6 +3,7 @@
 mod numbers;
 mod rows;
 
+use crate::base::bytes::Body;
 use crate::base::json::Number;
 use crate::store::{Aggregate, Function, Question, Read, Record, View};
 use numbers::{Extremes, Sum};
@@ -68,8 +69,14 @@ impl Upkeep {
     }
 
     /// Appends the answer as of `view`, which every change until now has led to. `last` is the one
-    /// that was written before.
-    pub(super) fn write(&mut self, question: &Question, view: View<'_>, last: &[u8], out: &mut Vec<u8>) {
+    /// that was written before, if one was: its first bytes, as many as is returned, are left out.
+    pub(super) fn write(
+        &mut self,
+        question: &Question,
+        view: View<'_>,
+        last: Option<&Body>,
+        out: &mut Vec<u8>,
+    ) -> usize {
         match (self, &question.read) {
             (Self::Count(count), _) => out.extend_from_slice(itoa::Buffer::new().format(*count).as_bytes()),
             (Self::Sum(sum), Read::Aggregate(Aggregate { function: Function::Avg, .. })) => {
@@ -82,10 +89,11 @@ impl Upkeep {
             (Self::Extremes(extremes), _) => write_number(extremes.max(), out),
             (Self::Rows(rows), read) => {
                 let shape = Shape::of(read).expect("rows are kept for what shows records");
-                rows.write(question, shape, view, last, out);
+                return rows.write(question, shape, view, last, out);
             }
             (Self::Anew, _) => question.evaluate(view, out),
         }
+        0
     }
 
     /// The word for it, for operators.

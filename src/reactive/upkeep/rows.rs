@@ -5,6 +5,7 @@
 //! before: what stands in it in front of the first row that has changed, and behind the last one, is
 //! copied in one piece instead of being gathered from the records.
 
+use crate::base::bytes::Body;
 use crate::store::{Question, Read, Record, Select, View};
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -190,31 +191,34 @@ impl Rows {
         shows
     }
 
-    /// Appends what is shown. `last` is what was written before, or anything if nothing was. Reads
-    /// the bucket again if rows are missing.
+    /// Appends what is shown, without as many of the first bytes of `last` as is returned. `last` is what was
+    /// written before. Reads the bucket again if rows are missing.
     pub(super) fn write(
         &mut self,
         question: &Question,
         shape: Shape<'_>,
         view: View<'_>,
-        last: &[u8],
+        last: Option<&Body>,
         out: &mut Vec<u8>,
-    ) {
+    ) -> usize {
         if self.is_cut && self.rows.len() < shape.wanted() {
             *self = Self::read(question, shape, view);
         }
         let intact = std::mem::take(&mut self.intact);
         if shape.shows_all() {
-            splice_array(&self.rows, intact, last, out);
             let all = self.rows.len();
             self.intact = Intact { head: all, tail: all, of: all };
-            return;
+            return match last {
+                Some(last) if intact.head + intact.tail > 0 => splice_array(&self.rows, intact, last, out),
+                _ => write_array(self.rows.iter(), out),
+            };
         }
         let end = shape.wanted().min(self.rows.len());
         let rows = &self.rows[shape.skipped.min(end)..end];
         match shape.order {
             _ if shape.is_single => {
                 out.extend_from_slice(rows.first().map_or(b"null", |row| row.record.text()));
+                0
             }
             Order::Descending => write_array(rows.iter().rev(), out),
             Order::Ascending | Order::Sorted(_) => write_array(rows.iter(), out),
@@ -238,7 +242,8 @@ impl Rows {
     }
 }
 
-fn write_array<'a>(rows: impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) {
+/// Nothing is left out.
+fn write_array<'a>(rows: impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) -> usize {
     out.push(b'[');
     for (at, row) in rows.enumerate() {
         if at > 0 {
@@ -247,37 +252,40 @@ fn write_array<'a>(rows: impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) {
         out.extend_from_slice(row.text());
     }
     out.push(b']');
+    0
 }
 
-/// The same, taking from `last` what is still as it was.
-fn splice_array(rows: &[Row], intact: Intact, last: &[u8], out: &mut Vec<u8>) {
+/// The same, taking from `last` what is still as it was: some rows at least.
+fn splice_array(rows: &[Row], intact: Intact, last: &Body, out: &mut Vec<u8>) -> usize {
     let Intact { head, tail, of } = intact;
     debug_assert!(head + tail <= rows.len(), "an answer is written because a row has changed");
-    let changed_to = rows.len() - tail;
+    let changed = head..rows.len() - tail;
     let separator = |at| if at == 0 { b'[' } else { b',' };
     // Each row with what separates it from the one before, or from the one behind.
     let bytes = |rows: &[Row]| rows.iter().map(|row| row.bytes + 1).sum::<usize>();
-    let tail_bytes = bytes(&rows[changed_to..]);
+    let tail_bytes = bytes(&rows[changed.end..]);
     let head_bytes = match head {
         0 => 0,
         // Rows have only come: what does not stand behind them stands in front of them.
-        _ if head + tail == of => last.len() - b"]".len() - tail_bytes,
+        _ if head + tail == of => last.json_len() - b"]".len() - tail_bytes,
         _ => bytes(&rows[..head]),
     };
     debug_assert_eq!(head_bytes, bytes(&rows[..head]), "what was written is what the rows are");
-    out.extend_from_slice(&last[..head_bytes]);
-    for (at, row) in rows.iter().enumerate().take(changed_to).skip(head) {
+    let rest_bytes = bytes(&rows[changed.clone()]) + tail_bytes + 1;
+    let shared_bytes = last.shared_len(head_bytes, rest_bytes);
+    out.reserve(head_bytes - shared_bytes + rest_bytes + 1);
+    last.copy(shared_bytes..head_bytes, out);
+    for (at, row) in changed.clone().zip(&rows[changed.clone()]) {
         out.push(separator(at));
         out.extend_from_slice(row.text());
     }
     if tail > 0 {
-        out.push(separator(changed_to));
-        out.extend_from_slice(&last[last.len() - tail_bytes..]);
-    } else if rows.is_empty() {
-        out.extend_from_slice(b"[]");
+        out.push(separator(changed.end));
+        last.copy(last.json_len() - tail_bytes..last.json_len(), out);
     } else {
         out.push(b']');
     }
+    shared_bytes
 }
 
 fn as_count(n: u64) -> usize {
