@@ -63,7 +63,7 @@ impl Body {
     pub fn shared_len(&self, intact_len: usize, rest_len: usize) -> usize {
         let shared_len = intact_len.min(self.begin_len);
         let copied_len = intact_len - shared_len + rest_len;
-        let pays = shared_len >= SHARED_BYTES_MIN && copied_len <= SHARED_BYTES_MIN / 2 + shared_len / 16;
+        let pays = shared_len >= SHARED_BYTES_MIN && copied_len <= (shared_len / 8).max(SHARED_BYTES_MIN / 2);
         if pays && shared_len >= self.begin.len() / 2 { shared_len } else { 0 }
     }
 

@@ -5,7 +5,7 @@ use super::outbox::{Chunk, Outbox, Output};
 use super::{Core, embedded};
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
-use crate::base::limits::PUSH_COPY_BYTES_MAX;
+use crate::base::limits::{PUSH_COPY_BYTES_MAX, SUBSCRIBERS_FEW};
 use crate::base::time::Now;
 use crate::message::{PushSet, Traffic};
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
@@ -18,6 +18,7 @@ use std::rc::Rc;
 struct News {
     before: LocalBody,
     answer: LocalBody,
+    is_for_few: bool,
 }
 
 impl Core {
@@ -32,8 +33,10 @@ impl Core {
             let answer: LocalBody = Rc::new(body);
             let query = (from, live);
             self.composites.touch(query);
-            let Some((before, subscribers)) = self.hub.update(query, Rc::clone(&answer)) else { continue };
-            let news = News { before, answer };
+            let Some((before, count, subscribers)) = self.hub.update(query, Rc::clone(&answer)) else {
+                continue;
+            };
+            let news = News { before, answer, is_for_few: count <= SUBSCRIBERS_FEW };
             for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
                 let conn = subscriber.conn;
                 if let Some(number) = embedded::number(conn) {
@@ -140,7 +143,7 @@ fn push_or_mark(
         // What is withheld below the mark is so because the answer before is still on its way: to keep
         // it takes no memory while it is. Afterwards it is kept only if the mark is passed meanwhile,
         // and then all that are kept of a connection have been below its mark together.
-        let is_kept = !session.withholds_pushes(mark);
+        let is_kept = news.is_for_few && !session.withholds_pushes(mark);
         subscriber.stale = Some(Delivered::new(&news.before, is_kept, hasher));
         subscriber.conflations = subscriber.conflations.saturating_add(1);
         session.stale_subscriptions += 1;

@@ -5,7 +5,7 @@ use super::index::{Alternatives, Equality, KEY, Touched};
 use super::upkeep::Upkeep;
 use crate::base::bytes::Body;
 use crate::base::ids::CoreId;
-use crate::base::limits::LIVE_INDEX_ENTRIES_MAX;
+use crate::base::limits::{LIVE_INDEX_ENTRIES_MAX, SUBSCRIBERS_FEW};
 use crate::query::Bound;
 use crate::store::{Change, Question, Read, Record, Test, View};
 use smallvec::{SmallVec, smallvec};
@@ -29,7 +29,7 @@ impl Live {
     pub(super) fn new(bound: Bound, view: View<'_>, scratch: &mut Vec<u8>) -> Self {
         let mut upkeep = Upkeep::new(&bound.question, view);
         scratch.clear();
-        upkeep.write(&bound.question, view, None, scratch);
+        upkeep.write(&bound.question, view, None, false, scratch);
         let condition = Condition::of(&bound.question);
         Self {
             is_indexed_whole: condition.is_some_and(|condition| condition.is_whole),
@@ -72,7 +72,8 @@ impl Live {
     pub(super) fn refresh(&mut self, view: View<'_>, scratch: &mut Vec<u8>) -> bool {
         self.evaluations += 1;
         scratch.clear();
-        let shared_len = self.upkeep.write(&self.bound.question, view, Some(&self.answer), scratch);
+        let shares = self.subscribers_len() <= SUBSCRIBERS_FEW as u64;
+        let shared_len = self.upkeep.write(&self.bound.question, view, Some(&self.answer), shares, scratch);
         let Some(answer) = self.answer.changed(shared_len, scratch) else { return false };
         self.updates += 1;
         self.answer = answer;
@@ -84,12 +85,16 @@ impl Live {
         self.upkeep = Upkeep::new(&self.bound.question, view);
     }
 
+    fn subscribers_len(&self) -> u64 {
+        self.subscribers.iter().map(|(_, count)| u64::from(*count)).sum()
+    }
+
     pub(super) fn explain(&self) -> Explanation<'_> {
         Explanation {
             bound: &self.bound,
             index: self.equalities().map(|equalities| equalities.iter().map(|one| one.name).collect()),
             upkeep: self.upkeep.name(),
-            subscribers: self.subscribers.iter().map(|(_, count)| u64::from(*count)).sum(),
+            subscribers: self.subscribers_len(),
             evaluations: self.evaluations,
             updates: self.updates,
         }

@@ -103,16 +103,16 @@ impl Hub {
         self.by_query.contains_key(&query)
     }
 
-    /// Replaces the latest answer of a live query. Returns the one before and the
-    /// subscribers; `None` if the last of them has left meanwhile.
+    /// Replaces the latest answer of a live query. Returns the one before, and how many subscribers
+    /// there are and who; `None` if the last of them has left meanwhile.
     pub fn update(
         &mut self,
         query: (CoreId, LiveId),
         answer: LocalBody,
-    ) -> Option<(LocalBody, impl Iterator<Item = &mut Subscriber>)> {
+    ) -> Option<(LocalBody, usize, impl Iterator<Item = &mut Subscriber>)> {
         let watchers = self.queries.get_mut(&query)?;
         let before = std::mem::replace(&mut watchers.latest, answer);
-        Some((before, watchers.subscribers.iter_mut()))
+        Some((before, watchers.subscribers.len(), watchers.subscribers.iter_mut()))
     }
 
     /// The latest answer of a live query and one of its subscribers.

@@ -27,9 +27,9 @@ pub struct Subscriber {
 /// An answer that a client has, to be compared with the one that it would get next (S-141).
 #[derive(Clone, Debug)]
 pub enum Delivered {
-    /// Itself.
+    /// Itself, which each subscriber compares for itself, at the speed of memory.
     Answer(LocalBody),
-    /// What takes no memory, and twice a pass over all values to compare.
+    /// What takes no memory. Two passes over all values, but for all who share an answer together.
     Digest(NonZeroU64),
 }
 
@@ -65,6 +65,11 @@ impl Subscribers {
     /// Whether all have left.
     pub(super) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.entries.len() - self.gaps
     }
 
     /// Enters a subscriber.
@@ -152,6 +157,7 @@ mod tests {
             assert!(subscribers.gaps * 2 <= subscribers.entries.len());
         }
         let left: Vec<u64> = subscribers.iter().map(|subscriber| subscriber.id.0 / 3).collect();
+        assert_eq!(subscribers.len(), 25);
         assert_eq!(left, (1..=25).map(|n| n * 4).collect::<Vec<_>>(), "in order");
         assert!(subscribers.get_mut(SubscriptionId(12)).is_some());
         assert!(subscribers.get_mut(SubscriptionId(13)).is_none());

@@ -69,12 +69,14 @@ impl Upkeep {
     }
 
     /// Appends the answer as of `view`, which every change until now has led to. `last` is the one
-    /// that was written before, if one was: its first bytes, as many as is returned, are left out.
+    /// that was written before, if one was: its first bytes, as many as is returned, are left out if it
+    /// `shares`.
     pub(super) fn write(
         &mut self,
         question: &Question,
         view: View<'_>,
         last: Option<&Body>,
+        shares: bool,
         out: &mut Vec<u8>,
     ) -> usize {
         match (self, &question.read) {
@@ -89,7 +91,7 @@ impl Upkeep {
             (Self::Extremes(extremes), _) => write_number(extremes.max(), out),
             (Self::Rows(rows), read) => {
                 let shape = Shape::of(read).expect("rows are kept for what shows records");
-                return rows.write(question, shape, view, last, out);
+                return rows.write(question, shape, view, last, shares, out);
             }
             (Self::Anew, _) => question.evaluate(view, out),
         }

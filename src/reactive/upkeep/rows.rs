@@ -191,14 +191,15 @@ impl Rows {
         shows
     }
 
-    /// Appends what is shown, without as many of the first bytes of `last` as is returned. `last` is what was
-    /// written before. Reads the bucket again if rows are missing.
+    /// Appends what is shown, without as many of the first bytes of `last` as is returned: 0 unless `shares`.
+    /// `last` is what was written before. Reads the bucket again if rows are missing.
     pub(super) fn write(
         &mut self,
         question: &Question,
         shape: Shape<'_>,
         view: View<'_>,
         last: Option<&Body>,
+        shares: bool,
         out: &mut Vec<u8>,
     ) -> usize {
         if self.is_cut && self.rows.len() < shape.wanted() {
@@ -209,7 +210,9 @@ impl Rows {
             let all = self.rows.len();
             self.intact = Intact { head: all, tail: all, of: all };
             return match last {
-                Some(last) if intact.head + intact.tail > 0 => splice_array(&self.rows, intact, last, out),
+                Some(last) if intact.head + intact.tail > 0 => {
+                    splice_array(&self.rows, intact, last, shares, out)
+                }
                 _ => write_array(self.rows.iter(), out),
             };
         }
@@ -256,7 +259,7 @@ fn write_array<'a>(rows: impl Iterator<Item = &'a Row>, out: &mut Vec<u8>) -> us
 }
 
 /// The same, taking from `last` what is still as it was: some rows at least.
-fn splice_array(rows: &[Row], intact: Intact, last: &Body, out: &mut Vec<u8>) -> usize {
+fn splice_array(rows: &[Row], intact: Intact, last: &Body, shares: bool, out: &mut Vec<u8>) -> usize {
     let Intact { head, tail, of } = intact;
     debug_assert!(head + tail <= rows.len(), "an answer is written because a row has changed");
     let changed = head..rows.len() - tail;
@@ -272,7 +275,7 @@ fn splice_array(rows: &[Row], intact: Intact, last: &Body, out: &mut Vec<u8>) ->
     };
     debug_assert_eq!(head_bytes, bytes(&rows[..head]), "what was written is what the rows are");
     let rest_bytes = bytes(&rows[changed.clone()]) + tail_bytes + 1;
-    let shared_bytes = last.shared_len(head_bytes, rest_bytes);
+    let shared_bytes = if shares { last.shared_len(head_bytes, rest_bytes) } else { 0 };
     out.reserve(head_bytes - shared_bytes + rest_bytes + 1);
     last.copy(shared_bytes..head_bytes, out);
     for (at, row) in changed.clone().zip(&rows[changed.clone()]) {
