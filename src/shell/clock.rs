@@ -1,17 +1,19 @@
-//! The two clocks, read once per input.
+//! The two clocks: a reading for every input.
 
 use crate::base::time::Now;
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::cell::Cell;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// The clock of a server: monotonic time counts from its making, on all cores alike.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Clock {
     start: Instant,
+    last: Cell<Now>,
 }
 
 impl Clock {
     pub(super) fn new() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), last: Cell::new(Now { unix_ms: 0, mono_ms: u64::MAX }) }
     }
 
     /// Measures from now on.
@@ -19,11 +21,22 @@ impl Clock {
         Stopwatch(Instant::now())
     }
 
+    /// The time, in which two inputs of the same millisecond are at once: a busy core reads the calendar
+    /// once for them.
     pub(super) fn now(&self) -> Now {
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
-        Now { unix_ms: millis(unix), mono_ms: millis(self.start.elapsed()) }
+        let mono_ms = millis(self.start.elapsed());
+        let mut now = self.last.get();
+        if now.mono_ms != mono_ms {
+            let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            now = Now { unix_ms: millis(unix), mono_ms };
+            self.last.set(now);
+        }
+        now
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A duration that is still growing.

@@ -24,6 +24,8 @@ pub(super) struct Conn {
     stream: Stream,
     out: RefCell<VecDeque<Chunk>>,
     waker: Cell<Option<Waker>>,
+    /// The task is being polled, and looks into the queue before it sleeps.
+    is_polled: Cell<bool>,
     /// No more is read until the node says so.
     is_paused: Cell<bool>,
     /// No more is read until another core's inbox has room.
@@ -41,6 +43,7 @@ impl Conn {
             stream,
             out: RefCell::new(VecDeque::new()),
             waker: Cell::new(None),
+            is_polled: Cell::new(false),
             is_paused: Cell::new(false),
             is_held_back: Cell::new(false),
             is_finishing: Cell::new(false),
@@ -52,10 +55,12 @@ impl Conn {
         self.id
     }
 
-    /// Queues a chunk; it leaves when the connection's task runs.
+    /// Queues a chunk; it leaves when the connection's task runs, or behind what it is writing.
     pub(super) fn send(&self, chunk: Chunk) {
         self.out.borrow_mut().push_back(chunk);
-        self.wake();
+        if !self.is_polled.get() && !self.stream.is_writing() {
+            self.wake();
+        }
     }
 
     /// Stops or resumes reading.
@@ -165,6 +170,7 @@ fn fenced<T>(id: ConnId, act: impl FnOnce() -> T) -> Option<T> {
 impl Serving {
     /// Reads and writes at the same time: a client that is slow to read is still heard.
     fn poll(&mut self, readable: Pin<&mut impl Future>, cx: &mut Context<'_>) -> Poll<Event> {
+        self.conn.is_polled.set(true);
         if self.conn.is_cut.get() {
             return Poll::Ready(Event::End);
         }
@@ -184,7 +190,9 @@ impl Serving {
         if reads && readable.poll(cx).is_ready() {
             return Poll::Ready(Event::Readable);
         }
-        self.conn.waker.set(Some(cx.waker().clone()));
+        let waker = self.conn.waker.take().filter(|waker| waker.will_wake(cx.waker()));
+        self.conn.waker.set(Some(waker.unwrap_or_else(|| cx.waker().clone())));
+        self.conn.is_polled.set(false);
         Poll::Pending
     }
 

@@ -54,14 +54,19 @@ impl Stream {
         assert!(!self.is_writing.replace(true), "one write in flight per connection");
         // SAFETY: the flag makes this the only `&mut`; see `readable` for the `&` beside it.
         let socket = unsafe { &mut *self.socket.get() };
-        let result = if batch.read_iovec_len() == 1 {
-            let (written, LastSlice(batch)) = socket.write(LastSlice(batch)).await;
+        let result = if batch.single().is_some() {
+            let (written, Single(batch)) = socket.write(Single(batch)).await;
             (written, batch)
         } else {
             socket.writev(batch).await
         };
         self.is_writing.set(false);
         result
+    }
+
+    /// Whether a write is in flight.
+    pub(super) fn is_writing(&self) -> bool {
+        self.is_writing.get()
     }
 
     /// Ends a direction; operations in flight return.
@@ -78,11 +83,12 @@ impl AsFd for Stream {
     }
 }
 
-/// Chunks on their way out, as one vectored write.
+/// Chunks on their way out, as one write.
 pub(super) struct Batch {
     chunks: Vec<Chunk>,
+    /// None if all is one slice.
     slices: Vec<libc::iovec>,
-    /// The first slice that is not written completely.
+    /// The first slice that is not written completely; of a single one, how much is.
     at: usize,
 }
 
@@ -91,6 +97,9 @@ impl Batch {
     pub(super) const CHUNKS_MAX: usize = 64;
 
     pub(super) fn new(chunks: Vec<Chunk>) -> Self {
+        if let [Chunk::Frames(_) | Chunk::Shared(_)] = *chunks {
+            return Self { chunks, slices: Vec::new(), at: 0 };
+        }
         let mut slices = Vec::with_capacity(chunks.len() * 3);
         let mut add = |bytes: &[u8]| {
             slices.push(libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() });
@@ -108,8 +117,21 @@ impl Batch {
         Self { chunks, slices, at: 0 }
     }
 
+    /// What is not written yet of a single slice.
+    fn single(&self) -> Option<&[u8]> {
+        match &*self.chunks {
+            [Chunk::Frames(bytes)] => Some(&bytes[self.at..]),
+            [Chunk::Shared(bytes)] => Some(&bytes[self.at..]),
+            _ => None,
+        }
+    }
+
     /// Takes note of written bytes. True = everything is out.
     pub(super) fn advance(&mut self, mut written: usize) -> bool {
+        if let Some(left) = self.single().map(<[u8]>::len) {
+            self.at += written;
+            return written == left;
+        }
         while let Some(slice) = self.slices.get_mut(self.at) {
             if written < slice.iov_len {
                 // SAFETY: stays within the slice, which `chunks` keeps alive.
@@ -142,16 +164,16 @@ unsafe impl IoVecBuf for Batch {
     }
 }
 
-/// A batch of which one slice is left: the kernel has no vector to import, which is a tenth of a small write.
-struct LastSlice(Batch);
+/// A batch of a single slice: the kernel has no vector to import, which is a tenth of a small write.
+struct Single(Batch);
 
-// SAFETY: as for the batch.
-unsafe impl IoBuf for LastSlice {
+// SAFETY: the slice is in a buffer on the heap, see the batch.
+unsafe impl IoBuf for Single {
     fn read_ptr(&self) -> *const u8 {
-        self.0.slices[self.0.at].iov_base.cast()
+        self.0.single().unwrap_or_default().as_ptr()
     }
 
     fn bytes_init(&self) -> usize {
-        self.0.slices[self.0.at].iov_len
+        self.0.single().unwrap_or_default().len()
     }
 }
