@@ -2,6 +2,7 @@
 
 use super::json::{self, Raw};
 use super::limits::SHARED_BYTES_MIN;
+use super::prefetch::{prefetch, prefetch_bytes};
 use std::borrow::Cow;
 use std::cell::Cell;
 use std::num::NonZeroU64;
@@ -106,6 +107,12 @@ impl Body {
     #[expect(clippy::len_without_is_empty, reason = "it never is")]
     pub fn len(&self) -> usize {
         self.begin_len + self.end.as_ref().map_or(0, |end| end.len())
+    }
+
+    /// Has what [`Body::changed`] will need brought near.
+    pub fn prefetch(&self) {
+        prefetch(&self.begin[0]);
+        self.end.iter().for_each(|end| prefetch_bytes(end));
     }
 
     /// Whether the results are deeply equal (S-5). O(1) if their lengths differ, otherwise O(text).

@@ -59,6 +59,11 @@ impl Closing {
         self.websockets += 1;
     }
 
+    /// Whether no connection is to be served, and the server is not about to stop.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.ready.is_empty() && !self.is_stopping()
+    }
+
     pub(super) fn ready(&mut self, conn: ConnId) {
         self.ready.push_back(conn);
     }

@@ -255,7 +255,12 @@ impl Node {
                 self.core.traffic.bytes_received += bytes.len() as u64;
                 self.receive(conn, bytes, now, out);
             }
-            Input::Sent(conn, bytes) => self.core.sent(conn, bytes as u64, now, out),
+            Input::Sent(conn, bytes) => {
+                self.core.sent(conn, bytes as u64, now, out);
+                if out.is_empty() && self.core.local.is_empty() && self.core.closing.is_quiet() {
+                    return; // most often nothing follows from it
+                }
+            }
             Input::Closed(conn) => self.core.closed(conn, out),
             Input::Posted { from, mail, more } => is_deferred = self.posted(from, mail, now, out) && more,
             Input::Call(number, call) => self.call(number, call, out),

@@ -52,6 +52,7 @@ impl Live {
     /// Takes note of a change of its bucket that the index has found it for. `view` is the state after
     /// all changes. Whether the answer may be another now.
     pub(super) fn apply(&mut self, change: &Change, touched: Touched, view: View<'_>) -> bool {
+        self.answer.prefetch();
         let question = &self.bound.question;
         let Change { before, after, place, .. } = change;
         let (was, is) = if self.is_indexed_whole {
