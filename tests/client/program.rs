@@ -7,7 +7,7 @@ use noex_server::node::{Call, EventPattern, Input};
 impl Cluster {
     /// The embedding program asks a core for something, or to settle.
     pub(crate) fn call(&mut self, core: usize, request: Option<&str>) {
-        let call = request.map_or(Call::Settle, |request| Call::Request(request));
+        let call = request.map_or(Call::Settle, Call::Request);
         self.call_as(core, 0, call);
     }
 
