@@ -1,7 +1,7 @@
 //! Answers on their way back to the client, and subscriptions as they begin and end.
 
 use super::outbox::{Outbox, Output};
-use super::{Core, embedded};
+use super::{Core, composite, embedded};
 use crate::base::bytes::LocalBody;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use crate::message::{Answer, Outcome};
@@ -12,8 +12,13 @@ use std::rc::Rc;
 impl Core {
     /// Takes the answer to the oldest request of a connection that is executing.
     pub(super) fn answer(&mut self, from: CoreId, answer: Answer, out: &mut Outbox) {
-        let Some(answer) = self.composite_answer(from, answer, out) else { return };
-        let Some(Answer { conn, outcome }) = self.reply(from, answer, out) else { return };
+        let Answer { conn, outcome } = answer;
+        if let Some(number) = composite::number(conn) {
+            return self.composite_answer(from, number, outcome, out);
+        }
+        if let Some(number) = embedded::number(conn) {
+            return self.reply(from, number, outcome, out);
+        }
         let session = self.session(conn).expect("a session outlives the requests that it sent");
         let pending = session.flight.land();
         let is_open = session.is_open();

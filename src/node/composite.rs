@@ -62,6 +62,11 @@ fn name(number: u32) -> ConnId {
     ConnId { slot: SLOT, generation: number }
 }
 
+/// Which composite query asks under that name, if one does.
+pub(super) fn number(conn: ConnId) -> Option<u32> {
+    (conn.slot == SLOT).then_some(conn.generation)
+}
+
 fn live(number: u32) -> LiveId {
     LiveId(FIRST_LIVE + u64::from(number))
 }
@@ -197,20 +202,11 @@ impl Core {
         }
     }
 
-    /// Takes an answer that belongs to a composite query; others are handed back.
-    pub(super) fn composite_answer(
-        &mut self,
-        from: CoreId,
-        answer: Answer,
-        out: &mut Outbox,
-    ) -> Option<Answer> {
-        let number = answer.conn.generation;
-        if answer.conn.slot != SLOT {
-            return Some(answer);
-        }
+    /// Takes an answer that belongs to a composite query.
+    pub(super) fn composite_answer(&mut self, from: CoreId, number: u32, outcome: Outcome, out: &mut Outbox) {
         let composite = self.composites.running.get_mut(&number).expect("it ends after its last answer");
         composite.outstanding -= 1;
-        match answer.outcome {
+        match outcome {
             Outcome::Subscribed { live, .. } => {
                 let leaves = composite.plan.leaves();
                 let mut parts = composite.parts.iter_mut().zip(leaves);
@@ -238,7 +234,6 @@ impl Core {
             Outcome::Watching { .. } => unreachable!("reads are no patterns"),
         }
         self.after_composite(number, out);
-        None
     }
 
     /// An evaluation has come to its result: those who have subscribed are told if it differs, then

@@ -8,7 +8,7 @@ use super::{Core, Node};
 use crate::base::bytes::Body;
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{ConnId, CoreId, QueryId, SubscriptionId};
-use crate::message::{AdminCall, AdminVerb, Answer, Mail, Op, Origin, Outcome, Request, SessionCall, Survey};
+use crate::message::{AdminCall, AdminVerb, Mail, Op, Origin, Outcome, Request, SessionCall, Survey};
 use crate::protocol::{self, Envelope, Incoming};
 use crate::query;
 use crate::router::Plan;
@@ -149,10 +149,9 @@ impl Core {
         Ok(())
     }
 
-    /// Takes the answer to an embedded request, and gives back any other.
-    pub(super) fn reply(&mut self, from: CoreId, answer: Answer, out: &mut Outbox) -> Option<Answer> {
-        let Some(number) = number(answer.conn) else { return Some(answer) };
-        let reply = match answer.outcome {
+    /// Takes the answer to an embedded request.
+    pub(super) fn reply(&mut self, from: CoreId, number: u32, outcome: Outcome, out: &mut Outbox) {
+        let reply = match outcome {
             Outcome::Data(json) | Outcome::Written { json, .. } => Ok(json.as_bytes().to_vec()),
             Outcome::Results(results) => {
                 let mut text = Vec::new();
@@ -175,7 +174,6 @@ impl Core {
         if let Some(query) = self.embedded.query(number).filter(|query| !self.catalog.has_query(*query)) {
             self.end_embedded(query, out); // it was undefined meanwhile
         }
-        None
     }
 
     fn begin_embedded(&mut self, number: u32, watched: Watched, body: &Body, out: &mut Outbox) {

@@ -48,7 +48,7 @@ use crate::base::json::Parser;
 use crate::base::random::Random;
 use crate::base::slots::Slots;
 use crate::base::time::Now;
-use crate::message::{Admin, Change, Leave, Traffic};
+use crate::message::{Admin, Change, Leave, Request, Traffic};
 use crate::resilience::{Released, Wheel};
 use crate::router::{Catalog, Placed};
 use crate::session::{Hub, Session, Watched};
@@ -392,9 +392,28 @@ impl Core {
     /// Sends what the shard had to say, in the buffer that every call into it uses.
     fn post_all(&mut self, mut posts: Posts, out: &mut Outbox) {
         for (to, mail) in posts.drain(..) {
-            self.post(to, mail, out);
+            match mail {
+                Mail::Answer(answer) if self.is_next(to) => self.answer(to, answer, out),
+                mail => self.post(to, mail, out),
+            }
         }
         self.posts = posts;
+    }
+
+    /// Hands a request to the shard that it is for.
+    fn post_request(&mut self, to: CoreId, request: Request, now: Now, out: &mut Outbox) {
+        if !self.is_next(to) {
+            return self.post(to, Mail::Request(request), out);
+        }
+        let mut posts = std::mem::take(&mut self.posts);
+        self.shard.request(request, now, &mut posts);
+        self.post_all(posts, out);
+    }
+
+    /// Whether mail to that core is for this one and behind nothing, so that it can be handled at once
+    /// instead of being carried into the queue and out again.
+    fn is_next(&self, to: CoreId) -> bool {
+        to == self.id && self.local.is_empty()
     }
 
     /// Sends mail; mail to this core itself is handled before the input's call returns.

@@ -8,7 +8,7 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::ConnId;
 use crate::base::json::{Number, Parser};
 use crate::base::time::Now;
-use crate::message::{Mail, Namespace, Op, Operation, Origin, Request, RulesCall};
+use crate::message::{Namespace, Op, Operation, Origin, Request, RulesCall};
 use crate::protocol::{self, Envelope, Incoming};
 use crate::router::{self, Plan};
 use crate::session::{Due, Pending, Session, Stage, Target};
@@ -159,7 +159,7 @@ impl Core {
         match plan {
             Plan::One { core, op } => {
                 let origin = Origin { core: self.id, conn };
-                self.post(core, Mail::Request(Request { origin, op }), out);
+                self.post_request(core, Request { origin, op }, now, out);
             }
             Plan::Composite { query, plan } => self.join_composite(conn, query, *plan, out),
             Plan::Several(steps) => self.coordinate(conn, steps),

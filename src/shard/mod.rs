@@ -127,14 +127,6 @@ impl Shard {
         self.buckets.insert(id, Bucket::new(definition, seed));
     }
 
-    /// Takes one request. It runs at once unless an undecided transaction, or somebody who
-    /// waits for one, stands in its way; then it waits its turn.
-    pub fn request(&mut self, request: Request, now: Now, out: &mut Posts) {
-        if let Some(request) = self.wait_or_go(request, out) {
-            self.run(request, now, out);
-        }
-    }
-
     /// A subscriber on core `from` has left.
     pub fn leave(&mut self, from: CoreId, leave: Leave) {
         match leave {

@@ -36,11 +36,12 @@ pub(super) enum Envelope {
 }
 
 impl Shard {
-    /// Keeps a request back if it has to wait, and returns it otherwise. Without transactions
-    /// over several cores nothing is ever locked, and this costs one comparison.
-    pub(super) fn wait_or_go(&mut self, request: Request, out: &mut Posts) -> Option<Request> {
+    /// Takes one request. It runs at once unless an undecided transaction, or somebody who waits for
+    /// one, stands in its way; then it waits its turn. Without transactions over several cores
+    /// nothing is ever locked, and this costs one comparison.
+    pub fn request(&mut self, request: Request, now: Now, out: &mut Posts) {
         if self.locks.is_free() {
-            return Some(request);
+            return self.run(request, now, out);
         }
         let intents = match &request.op {
             Op::Data { bucket, verb } => self.intents_of(*bucket, verb),
@@ -51,15 +52,13 @@ impl Shard {
         let connection = (request.origin.core, request.origin.conn);
         let footprint = self.locks.footprint(&intents, Some(connection));
         if self.locks.admit(&footprint) {
-            return Some(request);
+            return self.run(request, now, out);
         }
         // Behind a request of its connection that waits it cannot be refused: answers keep their order.
         if self.waiting.len() >= WAITING_ENVELOPES_MAX && !self.locks.keep_waiting(connection) {
-            answer(out, request.origin, Outcome::Fault(Box::new(too_many())));
-            return None;
+            return answer(out, request.origin, Outcome::Fault(Box::new(too_many())));
         }
         self.wait(Envelope::Request(request), footprint);
-        None
     }
 
     /// Phase one of a transaction: the locks until the decision and the vote, at once or when it
