@@ -20,9 +20,6 @@ pub(super) struct Overlay(SmallVec<[(BucketId, Delta); 1]>);
 /// Transactions rarely write to more; those that do pay for moving what they have so far.
 const TYPICAL_BUCKETS: usize = 4;
 
-/// Results by place in the client's list, and the writes that lead to them.
-type Executed = (PlacedResults, Overlay);
-
 /// A participant that has voted: after a yes it can commit without looking at anything again.
 pub(super) struct Prepared {
     overlay: Overlay,
@@ -54,9 +51,9 @@ impl Shard {
         now: Now,
         out: &mut Posts,
     ) {
-        match self.execute(steps.iter().enumerate(), now) {
-            Ok((results, overlay)) => {
-                let results = results.into_iter().map(|(_, result)| result).collect();
+        let mut results = SmallVec::with_capacity(steps.len());
+        match self.execute(steps.iter().enumerate(), now, |_, result| results.push(result)) {
+            Ok(overlay) => {
                 answer(out, origin, Outcome::Results(results));
                 self.commit(overlay.into_changes());
             }
@@ -76,7 +73,12 @@ impl Shard {
     ) {
         let Prepare { txn, steps, is_batch, .. } = prepare;
         let executed = match is_batch && !self.may_batch(&steps) {
-            false => self.execute(steps.iter().map(|(place, step)| (*place, step)), now),
+            false => {
+                let mut results = PlacedResults::with_capacity(steps.len());
+                let placed = steps.iter().map(|(place, step)| (*place, step));
+                self.execute(placed, now, |place, result| results.push((place, result)))
+                    .map(|overlay| (results, overlay))
+            }
             true => Err((0, Fault::new(Code::InternalError, "to be split"))),
         };
         let (vote, overlay) = match executed {
@@ -152,18 +154,18 @@ impl Shard {
         self.commit(overlay.into_changes());
     }
 
-    /// Runs operations in order on an overlay; each sees what came before (S-169).
+    /// Runs operations in order on an overlay; each sees what came before (S-169). The writes that
+    /// lead to the results.
     fn execute<'a>(
         &mut self,
         steps: impl Iterator<Item = (usize, &'a Step<Target>)>,
         now: Now,
-    ) -> Result<Executed, (usize, Fault)> {
-        let count = steps.size_hint().0;
-        let mut overlay = Overlay(SmallVec::with_capacity(count.min(TYPICAL_BUCKETS)));
-        let mut results = PlacedResults::with_capacity(count);
+        mut result: impl FnMut(usize, Json),
+    ) -> Result<Overlay, (usize, Fault)> {
+        let mut overlay = Overlay(SmallVec::with_capacity(steps.size_hint().0.min(TYPICAL_BUCKETS)));
         let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
-            let result = match bucket {
+            let done = match bucket {
                 Ok(id) => match self.gone(*id) {
                     None => self.step(&mut overlay, *id, verb, now),
                     // S-174 [PIN]
@@ -171,14 +173,14 @@ impl Shard {
                 },
                 Err(name) => Err(Fault { code: Code::InternalError, ..Fault::bucket_not_defined(name) }),
             };
-            let result = result.map_err(|fault| (place, fault))?;
-            bytes += result.as_bytes().len();
+            let json = done.map_err(|fault| (place, fault))?;
+            bytes += json.as_bytes().len();
             if bytes > TRANSACTION_RESULT_BYTES_MAX {
                 return Err((place, too_large(place)));
             }
-            results.push((place, result));
+            result(place, json);
         }
-        Ok((results, overlay))
+        Ok(overlay)
     }
 
     fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: &Verb, now: Now) -> Result<Json, Fault> {

@@ -100,9 +100,15 @@ impl Delta {
         if self.writes.len() == 1
             && let Some((key, pending)) = self.writes.pop()
         {
-            writes.extend(pending.removes.then_some(Write::Delete(key)));
-            writes.extend(pending.updated.map(Write::Update));
-            writes.extend(pending.inserted.map(|(_, record)| Write::Insert(record)));
+            if pending.removes {
+                writes.push(Write::Delete(key));
+            }
+            if let Some(record) = pending.updated {
+                writes.push(Write::Update(record));
+            }
+            if let Some((_, record)) = pending.inserted {
+                writes.push(Write::Insert(record));
+            }
             return writes;
         }
         let removed = self.writes.iter().filter(|(_, pending)| pending.removes);
