@@ -1,8 +1,8 @@
 //! Who on this core subscribes to what, wherever it is kept.
 //!
 //! A shard sends one mail per core and commit; here it fans out. The hub keeps the
-//! latest answer of each live query once, so that a subscriber that lags holds nothing
-//! but a mark and gets the current answer when it has caught up (K-4).
+//! latest answer of each live query once, so that a subscriber that lags holds nothing but a mark,
+//! beside the answer that is on its way to it, and gets the current one when it has caught up (K-4).
 
 use super::Watched;
 use super::subscribers::{Subscriber, Subscribers};
