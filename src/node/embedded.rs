@@ -108,7 +108,7 @@ impl Core {
     fn call(&mut self, number: u32, envelope: &Envelope<'_, '_>, out: &mut Outbox) -> Result<(), Fault> {
         let conn = name(number);
         let origin = Origin { core: self.id, conn };
-        match self.plan_authorized(self.gate.trust(*envelope), 0)? {
+        match self.plan_authorized(self.gate.trust(envelope), 0)? {
             plan if due(&plan) == Due::Subscription => {
                 return Err(needs_connection(envelope.name));
             }
@@ -131,7 +131,7 @@ impl Core {
     /// Sends an embedded `store.subscribe` on its way. It takes a place like a client's.
     fn subscribe(&mut self, number: u32, envelope: &Envelope<'_, '_>, out: &mut Outbox) -> Result<(), Fault> {
         let conn = name(number);
-        let plan = self.plan_authorized(self.gate.trust(*envelope), 0)?;
+        let plan = self.plan_authorized(self.gate.trust(envelope), 0)?;
         let is_query = matches!(plan, Plan::One { op: Op::Subscribe { .. }, .. } | Plan::Composite { .. });
         if !is_query {
             return Err(Fault::new(Code::UnknownOperation, "Only queries can be subscribed to"));

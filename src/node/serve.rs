@@ -178,14 +178,14 @@ impl Core {
         let session = self.sessions.get(conn.slot, conn.generation).expect("requests come from sessions");
         let subject =
             Subject { operation: envelope.name, tier: envelope.operation.and_then(Operation::tier) };
-        let authorized = self.gate.admit(session.identity.as_deref(), subject, now.unix_ms, *envelope)?;
+        let authorized = self.gate.admit(session.identity.as_deref(), subject, now.unix_ms, envelope)?;
         Ok(self.plan_authorized(authorized, session.subscription_count()))
     }
 
     /// The same for a request that has passed the gate, of somebody with so many subscriptions.
     pub(super) fn plan_authorized<'t>(
         &self,
-        request: Authorized<Envelope<'_, 't>>,
+        request: Authorized<&Envelope<'_, 't>>,
         subscriptions: u64,
     ) -> Planned<'t> {
         let Envelope { name, operation, .. } = *request.request();
@@ -195,7 +195,7 @@ impl Core {
             self.check_subscription_limits(subscriptions)?;
         }
         request
-            .try_map(|envelope| protocol::decode(operation, &envelope))
+            .try_map(|envelope| protocol::decode(operation, envelope))
             .and_then(|call| router::plan(&self.catalog, self.id, call))
     }
 

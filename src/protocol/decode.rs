@@ -12,7 +12,7 @@ use crate::message::{AdminCall, AdminVerb, Call, Namespace, Operation, RulesCall
 /// # Errors
 /// `VALIDATION_ERROR` of the first field that is missing or wrong.
 pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<Call<'t>, Fault> {
-    let fields = Fields(envelope.body);
+    let fields = Fields(envelope);
     match operation {
         Operation::StoreTransaction => transaction::decode(fields),
         Operation::StoreSubscribe => {

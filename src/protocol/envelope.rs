@@ -15,6 +15,10 @@ pub struct Envelope<'a, 't> {
     pub operation: Option<Operation>,
     /// The whole message.
     pub body: Value<'a, 't>,
+    /// Its members that most requests have, of several of a name the last one (P-34).
+    pub(super) bucket: Option<Value<'a, 't>>,
+    pub(super) key: Option<Value<'a, 't>>,
+    pub(super) data: Option<Value<'a, 't>>,
 }
 
 /// What a text message turned out to be.
@@ -38,11 +42,15 @@ pub fn parse<'a, 't>(document: &'a Result<Document<'t>, Malformed>) -> Result<In
     let members =
         body.as_object().ok_or_else(|| Fault::new(Code::ParseError, "Message must be a JSON object"))?;
     let (mut name, mut id, mut timestamp) = (None, None, None);
+    let (mut bucket, mut key, mut data) = (None, None, None);
     for (member, value) in members {
         match member {
             b"type" => name = value.as_str(),
             b"id" => id = value.as_number(),
             b"timestamp" => timestamp = value.as_number(),
+            b"bucket" => bucket = Some(value),
+            b"key" => key = Some(value),
+            b"data" => data = Some(value),
             _ => {}
         }
     }
@@ -55,7 +63,8 @@ pub fn parse<'a, 't>(document: &'a Result<Document<'t>, Malformed>) -> Result<In
         return Ok(Incoming::Pong { timestamp: timestamp.as_f64() });
     }
     let id = id.ok_or_else(|| invalid("Request must include finite numeric \"id\""))?;
-    Ok(Incoming::Request(Envelope { id, name, operation: Operation::parse(name), body }))
+    let operation = Operation::parse(name);
+    Ok(Incoming::Request(Envelope { id, name, operation, body, bucket, key, data }))
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The fields of a request, checked with the messages that all namespaces share (P-85).
 
+use super::envelope::Envelope;
 use crate::base::fault::Fault;
 use crate::base::json::{Number, Object, Value};
 use crate::message::{Filter, Key};
@@ -7,23 +8,28 @@ use smallvec::SmallVec;
 
 /// Access to the members of one request.
 #[derive(Clone, Copy)]
-pub(super) struct Fields<'a, 't>(pub(super) Value<'a, 't>);
+pub(super) struct Fields<'a, 't>(pub(super) &'a Envelope<'a, 't>);
 
 impl<'a, 't> Fields<'a, 't> {
     /// A member, whatever it is.
-    #[inline]
+    #[inline(always)] // so that the name, a constant, decides at compile time
     pub(super) fn any(self, name: &str) -> Option<Value<'a, 't>> {
-        self.0.get(name)
+        match name {
+            "bucket" => self.0.bucket,
+            "key" => self.0.key,
+            "data" => self.0.data,
+            name => self.0.body.get(name),
+        }
     }
 
     /// A member that is there and not null.
-    #[inline]
+    #[inline(always)]
     fn present(self, name: &str) -> Option<Value<'a, 't>> {
         self.any(name).filter(|value| !value.is_null())
     }
 
     /// A non-empty string (S-12).
-    #[inline]
+    #[inline(always)]
     pub(super) fn text(self, name: &str) -> Result<&'t str, Fault> {
         self.any(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or_else(|| {
             Fault::validation(format!("Missing or invalid \"{name}\": expected non-empty string"))
@@ -40,7 +46,7 @@ impl<'a, 't> Fields<'a, 't> {
     }
 
     /// An object (S-13).
-    #[inline]
+    #[inline(always)]
     pub(super) fn object(self, name: &str) -> Result<Object, Fault> {
         self.any(name)
             .and_then(Object::from_value)
@@ -48,7 +54,7 @@ impl<'a, 't> Fields<'a, 't> {
     }
 
     /// An object, or nothing (S-15).
-    #[inline]
+    #[inline(always)]
     pub(super) fn optional_object(self, name: &str) -> Result<Option<Object>, Fault> {
         let Some(value) = self.present(name) else { return Ok(None) };
         match Object::from_value(value) {
@@ -74,7 +80,7 @@ impl<'a, 't> Fields<'a, 't> {
     }
 
     /// A number, or nothing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn optional_number(self, name: &str) -> Result<Option<Number>, Fault> {
         let Some(value) = self.present(name) else { return Ok(None) };
         match value.as_number() {

@@ -12,21 +12,27 @@ use smallvec::smallvec;
 
 impl Shard {
     pub(super) fn data(&mut self, origin: Origin, id: BucketId, verb: Verb, now: Now, out: &mut Posts) {
-        if let Verb::Clear = verb {
-            answer(out, origin, Outcome::Data(Json::Fixed(r#"{"cleared":true}"#)));
-            return self.clear(id);
-        }
-        match self.execute_alone(id, verb, now) {
-            Ok((outcome, writes)) => {
-                answer(out, origin, outcome);
-                self.commit([(id, writes)]);
+        match verb {
+            Verb::Read(question) => {
+                let view = View::committed(&self.buckets[&id]);
+                answer(out, origin, Outcome::Data(read(view, &question)));
             }
-            Err(fault) => answer(out, origin, Outcome::Fault(Box::new(fault))),
+            Verb::Clear => {
+                answer(out, origin, Outcome::Data(Json::Fixed(r#"{"cleared":true}"#)));
+                self.clear(id);
+            }
+            verb => match self.write(id, verb, now) {
+                Ok((outcome, writes)) => {
+                    answer(out, origin, outcome);
+                    self.commit([(id, writes)]);
+                }
+                Err(fault) => answer(out, origin, Outcome::Fault(Box::new(fault))),
+            },
         }
     }
 
-    /// The answer, and what is to be committed for it.
-    fn execute_alone(&mut self, id: BucketId, verb: Verb, now: Now) -> Result<(Outcome, Writes), Fault> {
+    /// The answer to a write, and what is to be committed for it.
+    fn write(&mut self, id: BucketId, verb: Verb, now: Now) -> Result<(Outcome, Writes), Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
         let (random, scratch, lent) = (&mut self.random, &self.scratch, &mut self.lent);
         let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch, lent };
@@ -63,8 +69,7 @@ impl Shard {
                 let keys = matching(writer.bucket, &filter)?;
                 (number(keys.len()), keys.into_iter().map(Write::Delete).collect())
             }
-            Verb::Clear => unreachable!("a clear is no list of changes"),
-            Verb::Read(question) => (read(View::committed(writer.bucket), &question), Writes::new()),
+            Verb::Clear | Verb::Read(_) => unreachable!("nothing to be committed"),
         };
         Ok((Outcome::Data(json), writes))
     }

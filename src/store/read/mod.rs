@@ -100,7 +100,8 @@ impl Question {
         match &self.read {
             Read::Get(key) => {
                 let record = view.get(key)?;
-                self.filter.matcher(view.definition()).matches(record).then_some(record)
+                let is_match = |record| self.filter.matcher(view.definition()).matches(record);
+                (self.filter.is_empty() || is_match(record)).then_some(record)
             }
             Read::One => matching(view, &self.filter).next(),
             other => panic!("{other:?} is about many records"),
