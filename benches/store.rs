@@ -94,7 +94,7 @@ fn insert(c: &mut Criterion) {
                     let start = Instant::now();
                     batch.iter().for_each(|data| table.insert(data));
                     let elapsed = start.elapsed();
-                    (from..from + BATCH).for_each(|n| drop(table.bucket.apply(Write::Delete(key(n)))));
+                    (from..from + BATCH).for_each(|n| drop(table.bucket.apply(Write::delete(key(n)))));
                     elapsed
                 })
             });
@@ -111,7 +111,7 @@ fn delete(c: &mut Criterion) {
                     let chosen: Vec<u64> = (at..at + BATCH).map(|n| spread(n, size(records))).collect();
                     let keys: Vec<Key> = chosen.iter().copied().map(key).collect();
                     let start = Instant::now();
-                    keys.into_iter().for_each(|key| drop(table.bucket.apply(Write::Delete(key))));
+                    keys.into_iter().for_each(|key| drop(table.bucket.apply(Write::delete(key))));
                     let elapsed = start.elapsed();
                     chosen.into_iter().map(data).for_each(|data| table.insert(&data));
                     elapsed

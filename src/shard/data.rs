@@ -50,7 +50,7 @@ impl Shard {
             }
             Verb::Delete { key, if_version } => {
                 let is_there = writer.delete(View::committed(writer.bucket), &key, if_version)?;
-                (DELETED, is_there.then_some(Write::Delete(key)).into_iter().collect())
+                (DELETED, is_there.then(|| Write::delete(key)).into_iter().collect())
             }
             Verb::Upsert(data) => {
                 let (record, writes) = writer.upsert(&data)?;
@@ -67,7 +67,7 @@ impl Shard {
             }
             Verb::DeleteMany(filter) => {
                 let keys = matching(writer.bucket, &filter)?;
-                (number(keys.len()), keys.into_iter().map(Write::Delete).collect())
+                (number(keys.len()), keys.into_iter().map(Write::delete).collect())
             }
             Verb::Clear | Verb::Read(_) => unreachable!("nothing to be committed"),
         };

@@ -32,7 +32,7 @@ impl Shard {
                 let intents = [Intent::WriteKey(*id, key.clone()), Intent::Free(*id)];
                 !self.locks.is_free() && !self.locks.admit(&self.locks.footprint(&intents, None))
             };
-            let writes: Writes = due.filter(|key| !is_held(key)).map(Write::Delete).collect();
+            let writes: Writes = due.filter(|key| !is_held(key)).map(Write::delete).collect();
             left -= writes.len();
             changes.push((*id, writes));
         }

@@ -49,8 +49,15 @@ pub enum Write {
     Insert(Record),
     /// A new version in the old one's place.
     Update(Record),
+    /// The record of that key goes. Boxed, because every change is moved about as the largest of them.
+    Delete(Box<Key>),
+}
+
+impl Write {
     /// The record of that key goes.
-    Delete(Key),
+    pub fn delete(key: Key) -> Self {
+        Self::Delete(Box::new(key))
+    }
 }
 
 impl Delta {
@@ -101,7 +108,7 @@ impl Delta {
             && let Some((key, pending)) = self.writes.pop()
         {
             if pending.removes {
-                writes.push(Write::Delete(key));
+                writes.push(Write::delete(key));
             }
             if let Some(record) = pending.updated {
                 writes.push(Write::Update(record));
@@ -112,7 +119,7 @@ impl Delta {
             return writes;
         }
         let removed = self.writes.iter().filter(|(_, pending)| pending.removes);
-        writes.extend(removed.map(|(key, _)| Write::Delete(key.clone())));
+        writes.extend(removed.map(|(key, _)| Write::delete(key.clone())));
         writes.extend(
             self.writes.iter_mut().filter_map(|(_, pending)| pending.updated.take().map(Write::Update)),
         );

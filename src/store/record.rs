@@ -82,8 +82,11 @@ impl Record {
         let at = |position: usize| u32::try_from(position).expect("a record is below 4 GiB");
         let Meta { version, created_at, .. } = meta;
         let tail = Tail { version, created_at, meta_at: at(meta_at), text_len: at(text.len()) };
-        for span in fields {
-            text.extend_from_slice(&span.map_or([0; Span::BYTES], Span::to_bytes));
+        let spans_at = text.len();
+        text.resize(spans_at + fields.len() * Span::BYTES, 0);
+        let (places, _) = text[spans_at..].as_chunks_mut();
+        for (place, span) in places.iter_mut().zip(&fields) {
+            *place = span.map_or([0; Span::BYTES], Span::to_bytes);
         }
         text.extend_from_slice(&tail.to_bytes());
         Self(text.as_slice().into())

@@ -3,24 +3,26 @@
 use super::value::Plain;
 use super::{Members, Raw, Value, write};
 use smallvec::SmallVec;
+use std::num::NonZeroU32;
 
 /// Where a piece of text begins and ends, bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Span {
     start: u32,
-    end: u32,
+    /// Behind something, so that a span that is missing takes no more room.
+    end: NonZeroU32,
 }
 
 impl Span {
-    /// The piece of `text` from `start` to its present end. `text` is below 4 GiB.
+    /// The piece of `text` from `start` to its present end. `text` is below 4 GiB, and not empty.
     pub fn from(start: usize, text: &[u8]) -> Self {
         let at = |position: usize| u32::try_from(position).expect("a record is below 4 GiB");
-        Self { start: at(start), end: at(text.len()) }
+        Self::between(at(start), at(text.len()))
     }
 
     /// The piece between two places.
     pub(super) fn between(start: u32, end: u32) -> Self {
-        Self { start, end }
+        Self { start, end: NonZeroU32::new(end).expect("no value ends where its text begins") }
     }
 
     /// Where it begins.
@@ -30,17 +32,17 @@ impl Span {
 
     /// Where it ends.
     pub fn end(self) -> u32 {
-        self.end
+        self.end.get()
     }
 
     /// The same piece after the text before it has grown by so many bytes, modulo 2^32.
     pub fn moved(self, by: u32) -> Self {
-        Self { start: self.start.wrapping_add(by), end: self.end.wrapping_add(by) }
+        Self::between(self.start.wrapping_add(by), self.end().wrapping_add(by))
     }
 
     /// The piece itself.
     pub fn of(self, text: &[u8]) -> &[u8] {
-        &text[self.start as usize..self.end as usize]
+        &text[self.start as usize..self.end() as usize]
     }
 
     /// How many bytes [`Self::to_bytes`] gives.
@@ -48,14 +50,14 @@ impl Span {
 
     /// For keeping it beside the text.
     pub fn to_bytes(self) -> [u8; Self::BYTES] {
-        (u64::from(self.start) | u64::from(self.end) << 32).to_ne_bytes()
+        (u64::from(self.start) | u64::from(self.end()) << 32).to_ne_bytes()
     }
 
-    /// What was kept; `None` for zeros, which no value inside an object gives.
+    /// What was kept; `None` for zeros, which no span gives.
     #[expect(clippy::cast_possible_truncation, reason = "taking the halves apart")]
     pub fn from_bytes(bytes: [u8; Self::BYTES]) -> Option<Self> {
         let both = u64::from_ne_bytes(bytes);
-        (both != 0).then_some(Self { start: both as u32, end: (both >> 32) as u32 })
+        Some(Self { start: both as u32, end: NonZeroU32::new((both >> 32) as u32)? })
     }
 }
 

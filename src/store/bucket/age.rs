@@ -55,7 +55,7 @@ impl Bucket {
         // What was only in the change set is gone with its insert.
         let committed = evicted.into_iter().filter(|key| !leaving.contains(key) && self.get(key).is_some());
         // Deletes are published before inserts (S-193).
-        let deletes: Vec<Write> = committed.map(Write::Delete).collect();
+        let deletes: Vec<Write> = committed.map(Write::delete).collect();
         writes.insert_many(0, deletes);
     }
 
