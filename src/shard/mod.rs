@@ -33,7 +33,7 @@ use hashbrown::HashMap;
 use lent::Lent;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use transaction::Prepared;
+use transaction::{Overlay, Prepared};
 use waiting::Waiting;
 
 /// The data of one core and everything that watches it.
@@ -71,6 +71,8 @@ pub struct Shard {
     grown_bytes: u64,
     random: Random,
     scratch: Scratch,
+    /// Empty between transactions; only its allocation is kept.
+    overlay: Overlay,
 }
 
 /// Where a shard puts what it has to say: (receiver, mail), in order.
@@ -117,6 +119,7 @@ impl Shard {
             grown_bytes: 0,
             random,
             scratch: Scratch::default(),
+            overlay: Overlay::default(),
         }
     }
 

@@ -15,10 +15,10 @@ use smallvec::SmallVec;
 
 /// The net writes of a transaction by bucket, buckets in order of first access.
 #[derive(Default)]
-pub(super) struct Overlay(SmallVec<[(BucketId, Delta); 1]>);
+pub(super) struct Overlay(Vec<(BucketId, Delta)>);
 
-/// Transactions rarely write to more; those that do pay for moving what they have so far.
-const TYPICAL_BUCKETS: usize = 4;
+/// Buckets up to which the list is kept for the next transaction.
+const KEPT_BUCKETS_MAX: usize = 16;
 
 /// A participant that has voted: after a yes it can commit without looking at anything again.
 pub(super) struct Prepared {
@@ -37,8 +37,9 @@ impl Overlay {
         &mut self.0[at].1
     }
 
-    fn into_changes(self) -> impl Iterator<Item = (BucketId, Writes)> {
-        self.0.into_iter().map(|(id, delta)| (id, delta.into_writes()))
+    /// Takes the writes out.
+    fn drain(&mut self) -> impl Iterator<Item = (BucketId, Writes)> {
+        self.0.drain(..).map(|(id, delta)| (id, delta.into_writes()))
     }
 }
 
@@ -52,12 +53,20 @@ impl Shard {
         out: &mut Posts,
     ) {
         let mut results = SmallVec::with_capacity(steps.len());
-        match self.execute(steps.iter().enumerate(), now, |_, result| results.push(result)) {
-            Ok(overlay) => {
+        let mut overlay = std::mem::take(&mut self.overlay);
+        let placed = steps.iter().enumerate();
+        match self.execute(&mut overlay, placed, now, |_, result| results.push(result)) {
+            Ok(()) => {
                 answer(out, origin, Outcome::Results(results));
-                self.commit(overlay.into_changes());
+                self.commit(overlay.drain());
             }
-            Err((_, fault)) => answer(out, origin, Outcome::Fault(Box::new(fault))),
+            Err((_, fault)) => {
+                answer(out, origin, Outcome::Fault(Box::new(fault)));
+                overlay.0.clear();
+            }
+        }
+        if overlay.0.capacity() <= KEPT_BUCKETS_MAX {
+            self.overlay = overlay;
         }
     }
 
@@ -76,12 +85,13 @@ impl Shard {
             false => {
                 let mut results = PlacedResults::with_capacity(steps.len());
                 let placed = steps.iter().map(|(place, step)| (*place, step));
-                self.execute(placed, now, |place, result| results.push((place, result)))
-                    .map(|overlay| (results, overlay))
+                let mut overlay = Overlay::default();
+                self.execute(&mut overlay, placed, now, |place, result| results.push((place, result)))
+                    .map(|()| (results, overlay))
             }
             true => Err((0, Fault::new(Code::InternalError, "to be split"))),
         };
-        let (vote, overlay) = match executed {
+        let (vote, mut overlay) = match executed {
             Ok((results, overlay)) => (Ok(results), overlay),
             Err(failure) => (Err(failure), Overlay::default()),
         };
@@ -89,7 +99,7 @@ impl Shard {
         let committed = is_commit.then(|| self.sequencer.next());
         out.push((txn.coordinator, Mail::Vote(Vote { txn, vote, committed, done: steps })));
         match ticket {
-            None => self.commit(overlay.into_changes()),
+            None => self.commit(overlay.drain()),
             Some(ticket) => self.hold(txn, ticket, overlay),
         }
     }
@@ -149,25 +159,24 @@ impl Shard {
         self.resume(now, out);
     }
 
-    fn apply(&mut self, Prepared { overlay, ticket, .. }: Prepared) {
+    fn apply(&mut self, Prepared { mut overlay, ticket, .. }: Prepared) {
         self.locks.release(ticket);
-        self.commit(overlay.into_changes());
+        self.commit(overlay.drain());
     }
 
-    /// Runs operations in order on an overlay; each sees what came before (S-169). The writes that
-    /// lead to the results.
+    /// Runs operations in order on an overlay; each sees what came before (S-169).
     fn execute<'a>(
         &mut self,
+        overlay: &mut Overlay,
         steps: impl Iterator<Item = (usize, &'a Step<Target>)>,
         now: Now,
         mut result: impl FnMut(usize, Json),
-    ) -> Result<Overlay, (usize, Fault)> {
-        let mut overlay = Overlay(SmallVec::with_capacity(steps.size_hint().0.min(TYPICAL_BUCKETS)));
+    ) -> Result<(), (usize, Fault)> {
         let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
             let done = match bucket {
                 Ok(id) => match self.gone(*id) {
-                    None => self.step(&mut overlay, *id, verb, now),
+                    None => self.step(overlay, *id, verb, now),
                     // S-174 [PIN]
                     Some(fault) => Err(Fault { code: Code::InternalError, ..fault }),
                 },
@@ -180,7 +189,7 @@ impl Shard {
             }
             result(place, json);
         }
-        Ok(overlay)
+        Ok(())
     }
 
     fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: &Verb, now: Now) -> Result<Json, Fault> {

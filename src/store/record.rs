@@ -59,14 +59,20 @@ impl Record {
         expires_at: Option<Raw<'_>>,
     ) -> Self {
         let meta_at = text.len();
-        let mut digits = itoa::Buffer::new();
-        for (name, value) in META_NAMES.iter().zip([meta.version, meta.created_at, meta.updated_at]) {
+        let mut buffers = [itoa::Buffer::new(); 3];
+        let [version, created_at, updated_at] = &mut buffers;
+        let created_at = created_at.format(meta.created_at);
+        let updated_at = match meta.updated_at == meta.created_at {
+            true => created_at,
+            false => updated_at.format(meta.updated_at),
+        };
+        for (name, value) in META_NAMES.iter().zip([version.format(meta.version), created_at, updated_at]) {
             if text.len() > 1 {
                 text.push(b',');
             }
             text.extend_from_slice(name);
             text.push(b':');
-            text.extend_from_slice(digits.format(value).as_bytes());
+            text.extend_from_slice(value.as_bytes());
         }
         if let Some(expires_at) = expires_at {
             text.push(b',');

@@ -15,6 +15,10 @@ use smallvec::SmallVec;
 /// that is not taken; it may be JSON nevertheless.
 pub(super) fn scan(text: &str, tape: &mut Tape) -> bool {
     tape.clear();
+    // No place in it or on its tape, which has fewer nodes than it has bytes, needs more.
+    if u32::try_from(text.len()).is_err() {
+        return false;
+    }
     Scanner { text, at: 0, tape, open: None, depth: 0, odd_until: 0 }.document().is_some()
 }
 
@@ -82,10 +86,10 @@ impl Scanner<'_> {
             return None;
         }
         let is_object = self.peek() == b'{';
-        let start = position(self.at)?;
+        let start = position(self.at);
         // Until it ends, `width` says where the container around it is.
         let parent = self.open.map_or(0, |open| open + 1);
-        let open = position(self.tape.nodes.len())?;
+        let open = position(self.tape.nodes.len());
         let container = Container { start, end: 0, len: 0, width: parent };
         self.tape.nodes.push(if is_object { Node::Object(container) } else { Node::Array(container) });
         self.open = Some(open);
@@ -139,7 +143,7 @@ impl Scanner<'_> {
             _ => unreachable!("only containers are open"),
         };
         self.open = container.width.checked_sub(1);
-        container.width = u32::try_from(width).expect("no wider than the tape");
+        container.width = position(width);
         let (start, len) = (container.start as usize, container.len as usize);
         // The outermost one is an envelope: nobody asks for its text.
         if start < self.odd_until || self.open.is_none() {
@@ -150,7 +154,7 @@ impl Scanner<'_> {
             return;
         }
         if let Node::Object(container) | Node::Array(container) = &mut nodes[open as usize] {
-            container.end = u32::try_from(self.at).unwrap_or(0);
+            container.end = position(self.at);
         }
     }
 
@@ -175,7 +179,7 @@ impl Scanner<'_> {
         match text.get(end)? {
             b'"' => {
                 self.at = end + 1;
-                self.push(Node::String { start: position(start)?, end: position(end)? })
+                self.push(Node::String { start: position(start), end: position(end) })
             }
             b'\\' => self.escaped(start, end),
             _ => None,
@@ -185,7 +189,7 @@ impl Scanner<'_> {
     /// A string from its start on, whose first backslash is at `at`.
     fn escaped(&mut self, start: usize, mut at: usize) -> Taken<()> {
         let text = self.text.as_bytes();
-        let from = position(self.tape.strings.len())?;
+        let from = position(self.tape.strings.len());
         let (mut copied, mut is_canonical) = (start, true);
         while text.get(at)? == &b'\\' {
             self.tape.strings.push_str(&self.text[copied..at]);
@@ -203,8 +207,8 @@ impl Scanner<'_> {
         if !is_canonical {
             self.odd_until = self.at;
         }
-        let (start, end) = if is_canonical { (position(start)?, position(at)?) } else { (0, 0) };
-        self.push(Node::Escaped { start, end, from, until: position(self.tape.strings.len())? })
+        let (start, end) = if is_canonical { (position(start), position(at)) } else { (0, 0) };
+        self.push(Node::Escaped { start, end, from, until: position(self.tape.strings.len()) })
     }
 
     fn literal(&mut self, text: &[u8], node: Node) -> Taken<()> {
@@ -354,8 +358,9 @@ fn signed(is_negative: bool, magnitude: u64) -> Taken<i64> {
     Some(if is_negative { -magnitude } else { magnitude })
 }
 
-fn position(at: usize) -> Taken<u32> {
-    u32::try_from(at).ok()
+#[expect(clippy::cast_possible_truncation, reason = "longer texts are not taken")]
+fn position(at: usize) -> u32 {
+    at as u32
 }
 
 fn power_of_ten(exponent: usize) -> u64 {
