@@ -7,7 +7,34 @@ use crate::base::limits::TRANSACTION_OPERATIONS_MAX;
 use crate::message::{Call, Filter, Question, Read, Step, Verb};
 
 /// What a transaction can do (S-163).
-const OPS: [&str; 7] = ["get", "insert", "update", "delete", "where", "findOne", "count"];
+#[derive(Clone, Copy)]
+enum Kind {
+    Get,
+    Insert,
+    Update,
+    Delete,
+    Where,
+    FindOne,
+    Count,
+}
+
+/// The names of all kinds, for messages.
+const OPS: &str = "get, insert, update, delete, where, findOne, count";
+
+impl Kind {
+    fn parse(op: &str) -> Option<Self> {
+        Some(match op {
+            "get" => Self::Get,
+            "insert" => Self::Insert,
+            "update" => Self::Update,
+            "delete" => Self::Delete,
+            "where" => Self::Where,
+            "findOne" => Self::FindOne,
+            "count" => Self::Count,
+            _ => return None,
+        })
+    }
+}
 
 /// The whole list is checked before anything runs; the first offending element is reported
 /// with its first failing rule (S-160…S-168).
@@ -66,11 +93,11 @@ impl<'a, 't> Parts<'a, 't> {
 fn step<'t>(place: usize, operation: Value<'_, 't>) -> Result<Step<&'t str>, Fault> {
     let invalid = |reason: &str| Fault::validation(format!("operations[{place}]: {reason}"));
     let parts = Parts::of(operation).ok_or_else(|| invalid("expected object"))?;
-    let op = parts
+    let (op, kind) = parts
         .op
         .and_then(Value::as_str)
-        .filter(|op| OPS.contains(op))
-        .ok_or_else(|| invalid(&format!("invalid \"op\" — expected one of: {}", OPS.join(", "))))?;
+        .and_then(|op| Some((op, Kind::parse(op)?)))
+        .ok_or_else(|| invalid(&format!("invalid \"op\" — expected one of: {OPS}")))?;
     let bucket = parts
         .bucket
         .and_then(Value::as_str)
@@ -93,16 +120,17 @@ fn step<'t>(place: usize, operation: Value<'_, 't>) -> Result<Step<&'t str>, Fau
             number.ok_or_else(|| invalid("invalid \"ifVersion\" — expected number"))
         }
     };
-    let verb = match op {
-        "get" => Verb::Read(Question::unfiltered(Read::Get(key()?))),
-        "insert" => Verb::Insert(data()?),
-        "update" => Verb::Update { key: key()?, data: data()?, if_version: if_version()? },
-        "delete" => Verb::Delete { key: key()?, if_version: if_version()? },
-        "where" | "findOne" => {
-            let read = if op == "where" { Read::All } else { Read::One };
-            Verb::Read(Question { filter: filter(&object(parts.filter, "filter")?)?, read })
-        }
-        _ => {
+    let found = |read| {
+        Ok::<_, Fault>(Verb::Read(Question { filter: filter(&object(parts.filter, "filter")?)?, read }))
+    };
+    let verb = match kind {
+        Kind::Get => Verb::Read(Question::unfiltered(Read::Get(key()?))),
+        Kind::Insert => Verb::Insert(data()?),
+        Kind::Update => Verb::Update { key: key()?, data: data()?, if_version: if_version()? },
+        Kind::Delete => Verb::Delete { key: key()?, if_version: if_version()? },
+        Kind::Where => found(Read::All)?,
+        Kind::FindOne => found(Read::One)?,
+        Kind::Count => {
             let object = parts.filter.map(|filter| {
                 Object::from_value(filter).ok_or_else(|| invalid("invalid \"filter\" — expected object"))
             });
