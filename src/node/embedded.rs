@@ -21,8 +21,7 @@ pub type Reply = Result<Vec<u8>, Fault>;
 
 /// What the embedding program asks for.
 pub enum Call<'a> {
-    /// What a client could ask: one request as on the wire, with its `id`. It may be changed in
-    /// place.
+    /// What a client could ask: one request as on the wire, with its `id`.
     Request(&'a str),
     /// To be told when everything committed so far has been told to all who watch it (S-207):
     /// `true`, or `false` if a transaction that is undecided still keeps something back.

@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 /// that is not taken; it may be JSON nevertheless.
 pub(super) fn scan(text: &str, tape: &mut Tape) -> bool {
     tape.clear();
-    // No place in it or on its tape, which has fewer nodes than it has bytes, needs more.
+    // No place in it or on its tape, which has no more nodes than it has bytes, needs more.
     if u32::try_from(text.len()).is_err() {
         return false;
     }

@@ -157,7 +157,7 @@ pub struct Members<'a, 't> {
     document: &'a Document<'t>,
     at: usize,
     left: usize,
-    /// No name is there twice, as far as is known.
+    /// Whether it is known that no name is there twice.
     distinct: bool,
 }
 
