@@ -3,10 +3,11 @@
 use super::outbox::{Outbox, Output};
 use super::{Core, composite, embedded};
 use crate::base::bytes::LocalBody;
+use crate::base::json::Number;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
 use crate::message::{Answer, Outcome};
 use crate::protocol;
-use crate::session::{Due, Subscription, Watched};
+use crate::session::{Due, Pending, Subscription, Watched};
 use std::rc::Rc;
 
 impl Core {
@@ -20,37 +21,50 @@ impl Core {
             return self.reply(from, number, outcome, out);
         }
         let session = self.session(conn).expect("a session outlives the requests that it sent");
-        let pending = session.flight.land();
+        let Pending { id, due, .. } = session.flight.land();
+        self.complete(from, conn, (id, due), outcome, out);
+    }
+
+    /// Sends a client what became of its oldest request, which has left the flight or never was in it.
+    pub(super) fn complete(
+        &mut self,
+        from: CoreId,
+        conn: ConnId,
+        (id, due): (Number, Due),
+        outcome: Outcome,
+        out: &mut Outbox,
+    ) {
+        let session = self.session(conn).expect("a session outlives the requests that it sent");
         let is_open = session.is_open();
         match outcome {
             Outcome::Data(json) | Outcome::Written { json, .. } => {
                 self.traffic.results += 1;
-                self.frame(conn, out, |out| protocol::result(out, pending.id, json.as_bytes()));
+                self.frame(conn, out, |out| protocol::result(out, id, json.as_bytes()));
             }
             Outcome::Results(results) => {
                 self.traffic.transactions_committed += 1;
-                self.result(conn, pending.id, out, |out| protocol::transaction_results(out, &results));
+                self.result(conn, id, out, |out| protocol::transaction_results(out, &results));
             }
             Outcome::Fault(fault) => {
-                self.traffic.transactions_aborted += u64::from(pending.due == Due::Transaction);
-                if pending.due == Due::Subscription {
+                self.traffic.transactions_aborted += u64::from(due == Due::Transaction);
+                if due == Due::Subscription {
                     self.shared.counters.release_subscription();
                 }
-                self.error(conn, pending.id, &fault, out);
+                self.error(conn, id, &fault, out);
             }
             Outcome::Subscribed { query, live, body } => {
                 let body: LocalBody = Rc::new(body);
-                let id = self.begin_subscription(conn, Watched::Query { keeper: from, live, query });
-                self.hub.add_query((from, live), query, Rc::clone(&body), conn, id);
-                self.result(conn, pending.id, out, |out| protocol::subscribed(out, id, &body.json()));
+                let name = self.begin_subscription(conn, Watched::Query { keeper: from, live, query });
+                self.hub.add_query((from, live), query, Rc::clone(&body), conn, name);
+                self.result(conn, id, out, |out| protocol::subscribed(out, name, &body.json()));
                 if !self.catalog.has_query(query) {
                     self.end_subscriptions_to(conn, query, out); // it was undefined meanwhile
                 }
             }
             Outcome::Watching { live } => {
-                let id = self.begin_subscription(conn, Watched::Pattern(live));
-                self.hub.add_pattern(live, conn, id);
-                self.result(conn, pending.id, out, |out| protocol::watching(out, id));
+                let name = self.begin_subscription(conn, Watched::Pattern(live));
+                self.hub.add_pattern(live, conn, name);
+                self.result(conn, id, out, |out| protocol::watching(out, name));
             }
         }
         if !is_open {

@@ -60,6 +60,14 @@ pub fn decode<'t>(operation: Operation, envelope: &Envelope<'_, 't>) -> Result<C
     }
 }
 
+/// The bucket and the key, as canonical JSON, that a `store.get` names, if both can be used as they stand in its
+/// text. What `None` means, [`decode`] says.
+pub fn point<'t>(envelope: &Envelope<'_, 't>) -> Option<(&'t str, &'t [u8])> {
+    let is_get = envelope.operation == Some(Operation::StoreGet);
+    let bucket = envelope.bucket.filter(|_| is_get)?.as_str()?;
+    Some((bucket, envelope.key?.plain_string()?))
+}
+
 /// The answer to a name that no operation has (P-61). Namespaces that this version lacks
 /// altogether say so before the name is looked at (P-62).
 pub fn unknown(name: &str) -> Fault {

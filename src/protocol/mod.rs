@@ -12,7 +12,7 @@ mod stats;
 mod store;
 mod transaction;
 
-pub use decode::{decode, no_such_subscription, unknown};
+pub use decode::{decode, no_such_subscription, point, unknown};
 pub use envelope::{Envelope, Incoming, parse};
 pub use explain::explained;
 pub use metrics::{METRICS_TYPE, metrics};

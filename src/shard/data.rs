@@ -1,34 +1,43 @@
 //! Reads and writes of one bucket (02 §3–§5, A.5).
 
 use super::write::{DELETED, Writer};
-use super::{Posts, Shard, answer};
+use super::Shard;
 use crate::base::fault::Fault;
 use crate::base::ids::BucketId;
 use crate::base::limits::BULK_RECORDS_MAX;
 use crate::base::time::Now;
-use crate::message::{Filter, Json, Key, Origin, Outcome, Question, Read, Verb};
+use crate::message::{Filter, Json, Key, Outcome, Question, Read, Verb};
 use crate::store::{self, Bucket, Record, View, Write, Writes};
 use smallvec::smallvec;
 
 impl Shard {
-    pub(super) fn data(&mut self, origin: Origin, id: BucketId, verb: Verb, now: Now, out: &mut Posts) {
+    /// Reads or writes one bucket that lives here. The caller has seen that nobody stands in the way
+    /// ([`Shard::is_unlocked`], or its locks).
+    pub fn data(&mut self, id: BucketId, verb: Verb, now: Now) -> Outcome {
+        if let Some(fault) = self.gone(id) {
+            return Outcome::Fault(Box::new(fault));
+        }
         match verb {
-            Verb::Read(question) => {
-                let view = View::committed(&self.buckets[&id]);
-                answer(out, origin, Outcome::Data(read(view, &question)));
-            }
+            Verb::Read(question) => Outcome::Data(read(View::committed(&self.buckets[&id]), &question)),
             Verb::Clear => {
-                answer(out, origin, Outcome::Data(Json::Fixed(r#"{"cleared":true}"#)));
                 self.clear(id);
+                Outcome::Data(Json::Fixed(r#"{"cleared":true}"#))
             }
             verb => match self.write(id, verb, now) {
                 Ok((outcome, writes)) => {
-                    answer(out, origin, outcome);
                     self.commit([(id, writes)]);
+                    outcome
                 }
-                Err(fault) => answer(out, origin, Outcome::Fault(Box::new(fault))),
+                Err(fault) => Outcome::Fault(Box::new(fault)),
             },
         }
+    }
+
+    /// The record of that key, or none, for who need not wait. `None` = who asks is to ask in the
+    /// ordinary way: transactions are undecided, or the bucket is not here. O(1).
+    pub fn look_up(&self, id: BucketId, key: &[u8]) -> Option<Option<&Record>> {
+        let bucket = self.buckets.get(&id).filter(|_| self.is_unlocked())?;
+        Some(bucket.get(key))
     }
 
     /// The answer to a write, and what is to be committed for it.

@@ -200,16 +200,8 @@ impl Shard {
 
     fn run(&mut self, request: Request, now: Now, out: &mut Posts) {
         let Request { origin, op } = request;
-        let bucket = match &op {
-            Op::Data { bucket, .. } => Some(*bucket),
-            Op::Subscribe { bound, .. } => Some(bound.bucket),
-            Op::Transaction(_) | Op::Rules(_) => None,
-        };
-        if let Some(fault) = bucket.and_then(|bucket| self.gone(bucket)) {
-            return answer(out, origin, Outcome::Fault(Box::new(fault)));
-        }
         match op {
-            Op::Data { bucket, verb } => self.data(origin, bucket, verb, now, out),
+            Op::Data { bucket, verb } => answer(out, origin, self.data(bucket, verb, now)),
             Op::Transaction(steps) => self.transaction(origin, steps, now, out),
             Op::Subscribe { query, bound } => self.subscribe(origin, query, *bound, out),
             Op::Rules(call) => self.rules(origin, call, now, out),
@@ -217,6 +209,9 @@ impl Shard {
     }
 
     fn subscribe(&mut self, origin: Origin, query: QueryId, bound: Bound, out: &mut Posts) {
+        if let Some(fault) = self.gone(bound.bucket) {
+            return answer(out, origin, Outcome::Fault(Box::new(fault)));
+        }
         self.publish_bucket(bound.bucket, out); // what the others' state lacks is in the new one's already
         let view = View::committed(&self.buckets[&bound.bucket]);
         let (live, body) = self.live.subscribe(bound, view, origin.core);

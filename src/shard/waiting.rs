@@ -36,11 +36,16 @@ pub(super) enum Envelope {
 }
 
 impl Shard {
+    /// Whether requests run at once, whatever they touch: no transaction is undecided.
+    pub fn is_unlocked(&self) -> bool {
+        self.locks.is_free()
+    }
+
     /// Takes one request. It runs at once unless an undecided transaction, or somebody who waits for
     /// one, stands in its way; then it waits its turn. Without transactions over several cores
     /// nothing is ever locked, and this costs one comparison.
     pub fn request(&mut self, request: Request, now: Now, out: &mut Posts) {
-        if self.locks.is_free() {
+        if self.is_unlocked() {
             return self.run(request, now, out);
         }
         let intents = match &request.op {

@@ -27,6 +27,14 @@ impl<'a, 't> Value<'a, 't> {
         }
     }
 
+    /// It with its quotes, if it is a string that is canonical as it stands in the text.
+    pub fn plain_string(self) -> Option<&'t [u8]> {
+        match *self.node() {
+            Node::String { start, end } => Some(self.bytes(start - 1, end + 1)),
+            _ => None,
+        }
+    }
+
     /// Its value, if it is a number.
     pub fn as_number(self) -> Option<Number> {
         match *self.node() {
