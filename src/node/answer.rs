@@ -3,8 +3,8 @@
 use super::outbox::{Outbox, Output};
 use super::{Core, composite, embedded};
 use crate::base::bytes::LocalBody;
-use crate::base::json::Number;
 use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
+use crate::base::json::Number;
 use crate::message::{Answer, Outcome};
 use crate::protocol;
 use crate::session::{Due, Pending, Subscription, Watched};

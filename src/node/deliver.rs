@@ -5,12 +5,14 @@ use super::outbox::{Chunk, Outbox, Output};
 use super::{Core, embedded};
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, LiveId, SubscriptionId};
+use crate::base::json;
 use crate::base::limits::{PUSH_COPY_BYTES_MAX, SUBSCRIBERS_FEW};
 use crate::base::time::Now;
 use crate::message::{PushSet, Traffic};
 use crate::protocol::{EVENT_HEAD, QUERY_HEAD};
 use crate::session::{Delivered, Hub, Session, Subscriber, Watched};
 use crate::wire::{self, Opcode};
+use smallvec::SmallVec;
 use std::rc::Rc;
 
 /// A new answer of a live query.
@@ -210,13 +212,13 @@ fn send(
     }
     traffic.pushes += 1;
     traffic.messages_sent += 1;
-    let mut digits = itoa::Buffer::new();
-    let number = digits.format(id.0).as_bytes();
+    let mut number: SmallVec<[u8; 20]> = SmallVec::new();
+    json::digits(&mut number, id.0);
     let tail = br#"","data":"#;
     let payload = head.len() + number.len() + tail.len() + body.len();
     let header = wire::frame::header(Opcode::Text, payload);
     let write_head = |buffer: &mut Vec<u8>| {
-        for part in [header.as_ref(), head.as_bytes(), number, tail] {
+        for part in [header.as_ref(), head.as_bytes(), &number, tail] {
             buffer.extend_from_slice(part);
         }
     };

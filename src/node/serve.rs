@@ -11,8 +11,8 @@ use crate::base::time::Now;
 use crate::message::{Json, Namespace, Op, Operation, Origin, Outcome, Request, RulesCall};
 use crate::protocol::{self, Envelope, Incoming};
 use crate::router::{self, Placed, Plan};
-use crate::store::Record;
 use crate::session::{Due, Pending, Session, Stage, Target};
+use crate::store::Record;
 
 /// The id of answers to messages whose envelope is broken (P-42).
 const NO_ID: Number = Number::Signed(0);
@@ -158,7 +158,9 @@ impl Core {
         };
         let plan = match plan {
             // What need not wait need not be carried away and back.
-            Plan::One { core, op: Op::Data { bucket, verb } } if self.is_next(core) && self.is_unhindered(conn) => {
+            Plan::One { core, op: Op::Data { bucket, verb } }
+                if self.is_next(core) && self.is_unhindered(conn) =>
+            {
                 let outcome = self.shard.data(bucket, verb, now);
                 self.complete(core, conn, (id, Due::Data), outcome, out);
                 return true;
@@ -213,7 +215,14 @@ impl Core {
     }
 
     /// Answers a request that was looked up at once.
-    fn found(&mut self, conn: ConnId, id: Number, record: Option<Record>, now: Now, out: &mut Outbox) -> bool {
+    fn found(
+        &mut self,
+        conn: ConnId,
+        id: Number,
+        record: Option<Record>,
+        now: Now,
+        out: &mut Outbox,
+    ) -> bool {
         let outcome = match self.charge(conn, now) {
             Ok(()) => Outcome::Data(record.map_or(Json::Fixed("null"), Json::Record)),
             Err(fault) => {

@@ -72,7 +72,7 @@ fn plan<'a>(
 
 fn read(core: CoreId, read: &ReadFigures, out: &mut Vec<u8>) {
     out.extend_from_slice(br#"{"shard":"#);
-    digits(out, core.0.into());
+    json::digits(out, core.0.into());
     out.extend_from_slice(br#","index":"#);
     match &read.index {
         None => out.extend_from_slice(b"null"),
@@ -95,9 +95,5 @@ fn number(out: &mut Vec<u8>, name: &str, n: u64) {
     out.push(b',');
     json::string(out, name);
     out.push(b':');
-    digits(out, n);
-}
-
-fn digits(out: &mut Vec<u8>, n: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
+    json::digits(out, n);
 }

@@ -19,7 +19,7 @@ pub fn welcome(out: &mut Vec<u8>, unix_ms: u64, requires_auth: bool) {
     out.extend_from_slice(br#"{"type":"welcome","version":""#);
     out.extend_from_slice(VERSION.as_bytes());
     out.extend_from_slice(br#"","serverTime":"#);
-    number(out, unix_ms);
+    json::digits(out, unix_ms);
     out.extend_from_slice(br#","requiresAuth":"#);
     out.extend_from_slice(if requires_auth { b"true}" } else { b"false}" });
 }
@@ -44,7 +44,7 @@ pub fn transaction_results(out: &mut Vec<u8>, results: &[Json]) {
     out.extend_from_slice(br#"{"results":["#);
     for (index, result) in results.iter().enumerate() {
         out.extend_from_slice(if index == 0 { br#"{"index":"# } else { br#",{"index":"# });
-        number(out, index as u64);
+        json::digits(out, index as u64);
         out.extend_from_slice(br#","data":"#);
         out.extend_from_slice(result.as_bytes());
         out.push(b'}');
@@ -70,7 +70,7 @@ pub fn error(out: &mut Vec<u8>, id: Number, fault: &Fault, expose_details: bool)
 /// `data` of `store.subscribe`: id and initial answer (P-140).
 pub fn subscribed(out: &mut Vec<u8>, id: SubscriptionId, answer: &[u8]) {
     out.extend_from_slice(br#"{"subscriptionId":"sub-"#);
-    number(out, id.0);
+    json::digits(out, id.0);
     out.extend_from_slice(br#"","data":"#);
     out.extend_from_slice(answer);
     out.push(b'}');
@@ -79,7 +79,7 @@ pub fn subscribed(out: &mut Vec<u8>, id: SubscriptionId, answer: &[u8]) {
 /// `data` of `rules.subscribe` (R-52).
 pub fn watching(out: &mut Vec<u8>, id: SubscriptionId) {
     out.extend_from_slice(br#"{"subscriptionId":"sub-"#);
-    number(out, id.0);
+    json::digits(out, id.0);
     out.extend_from_slice(br#""}"#);
 }
 
@@ -114,7 +114,7 @@ pub fn whoami(out: &mut Vec<u8>, identity: Option<&Identity>) {
 /// A ping (P-79).
 pub fn ping(out: &mut Vec<u8>, unix_ms: u64) {
     out.extend_from_slice(br#"{"type":"ping","timestamp":"#);
-    number(out, unix_ms);
+    json::digits(out, unix_ms);
     out.push(b'}');
 }
 
@@ -122,9 +122,9 @@ pub fn ping(out: &mut Vec<u8>, unix_ms: u64) {
 /// back: another time to each client, so that they do not all come at once.
 pub fn shutdown(out: &mut Vec<u8>, grace_period_ms: u64, retry_after_ms: u64) {
     out.extend_from_slice(br#"{"type":"system","event":"shutdown","gracePeriodMs":"#);
-    number(out, grace_period_ms);
+    json::digits(out, grace_period_ms);
     out.extend_from_slice(br#","retryAfterMs":"#);
-    number(out, retry_after_ms);
+    json::digits(out, retry_after_ms);
     out.push(b'}');
 }
 
@@ -139,11 +139,7 @@ fn identity_members(out: &mut Vec<u8>, identity: &Identity) {
     }
     out.extend_from_slice(br#"],"expiresAt":"#);
     match identity.expires_at {
-        Some(at) => number(out, at),
+        Some(at) => json::digits(out, at),
         None => out.extend_from_slice(b"null"),
     }
-}
-
-fn number(out: &mut Vec<u8>, n: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }

@@ -35,7 +35,7 @@ pub fn server_stats(out: &mut Vec<u8>, stats: &ServerStats<'_>) {
     flag(out, "rateLimitEnabled", stats.rate_limit_enabled);
     flag(out, "rulesEnabled", stats.rules.is_some());
     out.extend_from_slice(br#","connections":{"active":"#);
-    digits(out, active);
+    json::digits(out, active);
     number(out, "authenticated", authenticated);
     number(out, "totalStoreSubscriptions", store_subscriptions);
     number(out, "totalRulesSubscriptions", rules_subscriptions);
@@ -58,7 +58,7 @@ pub fn connections(out: &mut Vec<u8>, connections: &[(u64, ConnectionFigures)]) 
         out.push(b'{');
         who(out, connection);
         out.extend_from_slice(br#","x":{"shard":"#);
-        digits(out, *core);
+        json::digits(out, *core);
         lag(out, connection);
         out.extend_from_slice(b"}}");
     });
@@ -107,7 +107,7 @@ fn lag(out: &mut Vec<u8>, connection: &ConnectionFigures) {
 
 fn shard(out: &mut Vec<u8>, core: u64, share: &ServerShare) {
     out.extend_from_slice(br#"{"shard":"#);
-    digits(out, core);
+    json::digits(out, core);
     number(out, "connections", share.connections.active);
     number(out, "buckets", share.store.buckets.len() as u64);
     number(out, "records", share.store.buckets.iter().map(|(_, figures)| figures.records).sum());
@@ -144,7 +144,7 @@ fn list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut write: impl Fn
 /// `,"name":n`
 fn number(out: &mut Vec<u8>, name: &str, n: u64) {
     member(out, name);
-    digits(out, n);
+    json::digits(out, n);
 }
 
 /// `,"name":true`
@@ -157,8 +157,4 @@ fn member(out: &mut Vec<u8>, name: &str) {
     out.push(b',');
     json::string(out, name);
     out.push(b':');
-}
-
-fn digits(out: &mut Vec<u8>, n: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }

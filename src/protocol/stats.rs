@@ -21,7 +21,7 @@ pub struct StoreStats<'a> {
 /// `data` of `store.buckets` (S-118).
 pub fn buckets<'a>(out: &mut Vec<u8>, names: impl ExactSizeIterator<Item = &'a str>) {
     out.extend_from_slice(br#"{"count":"#);
-    number(out, names.len() as u64);
+    json::digits(out, names.len() as u64);
     out.extend_from_slice(br#","names":["#);
     for (at, name) in names.enumerate() {
         if at > 0 {
@@ -70,7 +70,7 @@ pub fn queries<'a>(out: &mut Vec<u8>, entries: impl Iterator<Item = QueryEntry<'
         out.push(b',');
         json::string_member(out, "type", kind);
         out.extend_from_slice(br#","activeSubscriptions":"#);
-        number(out, entry.subscriptions);
+        json::digits(out, entry.subscriptions);
         if let Some(config) = entry.config {
             out.extend_from_slice(br#","config":"#);
             out.extend_from_slice(config);
@@ -91,13 +91,13 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
     out.push(b',');
     per_bucket(out, "indexes", stats, |figures| figures.indexes);
     out.extend_from_slice(br#","queries":{"defined":"#);
-    number(out, stats.queries);
+    json::digits(out, stats.queries);
     out.extend_from_slice(br#","activeSubscriptions":"#);
-    number(out, stats.subscriptions);
+    json::digits(out, stats.subscriptions);
     out.extend_from_slice(br#"},"persistence":{"enabled":false},"ttl":{"enabled":"#);
     out.extend_from_slice(if stats.ttl_check_interval_ms > 0 { b"true" } else { b"false" });
     out.extend_from_slice(br#","checkIntervalMs":"#);
-    number(out, stats.ttl_check_interval_ms);
+    json::digits(out, stats.ttl_check_interval_ms);
     // What the reference does not tell.
     out.extend_from_slice(br#"},"x":{"#);
     per_bucket(out, "liveQueriesExamined", stats, |figures| figures.live_examined);
@@ -113,7 +113,7 @@ pub fn store_stats(out: &mut Vec<u8>, stats: &StoreStats<'_>) {
 fn per_bucket(out: &mut Vec<u8>, what: &str, stats: &StoreStats<'_>, figure: fn(&BucketFigures) -> u64) {
     json::string(out, what);
     out.extend_from_slice(br#":{"total":"#);
-    number(out, stats.buckets.iter().map(|(.., figures)| figure(figures)).sum());
+    json::digits(out, stats.buckets.iter().map(|(.., figures)| figure(figures)).sum());
     out.extend_from_slice(br#","perBucket":{"#);
     numbers(out, stats.buckets.iter().map(|(name, _, figures)| (*name, figure(figures))));
     out.extend_from_slice(b"}}");
@@ -127,10 +127,6 @@ fn numbers<'a>(out: &mut Vec<u8>, members: impl Iterator<Item = (&'a str, u64)>)
         }
         json::string(out, name);
         out.push(b':');
-        number(out, n);
+        json::digits(out, n);
     }
-}
-
-fn number(out: &mut Vec<u8>, n: u64) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }

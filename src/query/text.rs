@@ -18,11 +18,11 @@ pub fn describe(bucket: &str, question: &Question, out: &mut Vec<u8>) {
         Read::Get(key) => member(out, "get", |out| out.extend_from_slice(key)),
         Read::One => member(out, "findOne", |out| out.extend_from_slice(b"true")),
         Read::Count => member(out, "aggregate", |out| aggregate(None, None, out)),
-        Read::First(n) => member(out, "first", |out| number(*n, out)),
-        Read::Last(n) => member(out, "last", |out| number(*n, out)),
+        Read::First(n) => member(out, "first", |out| json::digits(out, *n)),
+        Read::Last(n) => member(out, "last", |out| json::digits(out, *n)),
         Read::Page { limit, after } => member(out, "paginate", |out| {
             out.extend_from_slice(br#"{"limit":"#);
-            number(*limit, out);
+            json::digits(out, *limit);
             if let Some(after) = after {
                 member(out, "after", |out| out.extend_from_slice(after));
             }
@@ -128,10 +128,10 @@ fn select(select: &Select, out: &mut Vec<u8>) {
         });
     }
     if select.offset > 0 {
-        member(out, "offset", |out| number(select.offset, out));
+        member(out, "offset", |out| json::digits(out, select.offset));
     }
     if let Some(limit) = select.limit {
-        member(out, "limit", |out| number(limit, out));
+        member(out, "limit", |out| json::digits(out, limit));
     }
     if !select.fields.is_empty() {
         member(out, "fields", |out| {
@@ -163,10 +163,6 @@ fn list<T>(items: impl Iterator<Item = T>, out: &mut Vec<u8>, write: impl Fn(T, 
         write(item, out);
     }
     out.push(b']');
-}
-
-fn number(n: u64, out: &mut Vec<u8>) {
-    out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes());
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Reads and writes of one bucket (02 §3–§5, A.5).
 
-use super::write::{DELETED, Writer};
 use super::Shard;
+use super::write::{DELETED, Writer};
 use crate::base::fault::Fault;
 use crate::base::ids::BucketId;
 use crate::base::limits::BULK_RECORDS_MAX;

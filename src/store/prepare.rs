@@ -5,7 +5,7 @@ use super::definition::{Definition, Generated};
 use super::record::{EXPIRES_AT, FieldSpans, META_NAMES, Meta, Record};
 use super::validate;
 use crate::base::fault::Fault;
-use crate::base::json::{Number, Object, Raw, SEARCHES_MAX, Span};
+use crate::base::json::{self, Number, Object, Raw, SEARCHES_MAX, Span};
 use crate::base::limits::SCRATCH_BYTES_MAX;
 use crate::base::random::Random;
 use smallvec::{SmallVec, smallvec};
@@ -244,8 +244,8 @@ impl<'a> Draft<'a> {
                 uuid::Uuid::from_bytes(stamp.random.next_bytes16()).simple().encode_lower(&mut id[1..]);
                 self.write(name, |text| quoted(text, &id))
             }
-            Generated::Autoincrement => self.write(name, |text| integer(text, stamp.autoincrement)),
-            Generated::Timestamp => self.write(name, |text| integer(text, stamp.unix_ms)),
+            Generated::Autoincrement => self.write(name, |text| json::digits(text, stamp.autoincrement)),
+            Generated::Timestamp => self.write(name, |text| json::digits(text, stamp.unix_ms)),
         });
     }
 
@@ -284,10 +284,6 @@ fn quoted(text: &mut Vec<u8>, plain: &[u8]) {
     text.push(b'"');
     text.extend_from_slice(plain);
     text.push(b'"');
-}
-
-fn integer(text: &mut Vec<u8>, number: u64) {
-    text.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! One record: its JSON text, written once per version, and where the schema's fields are in it.
 
 use super::definition::Definition;
-use crate::base::json::{Raw, Span};
+use crate::base::json::{self, Raw, Span};
 use crate::base::prefetch::prefetch_bytes;
 use memchr::memrchr;
 use smallvec::SmallVec;
@@ -59,20 +59,13 @@ impl Record {
         expires_at: Option<Raw<'_>>,
     ) -> Self {
         let meta_at = text.len();
-        let mut buffers = [itoa::Buffer::new(); 3];
-        let [version, created_at, updated_at] = &mut buffers;
-        let created_at = created_at.format(meta.created_at);
-        let updated_at = match meta.updated_at == meta.created_at {
-            true => created_at,
-            false => updated_at.format(meta.updated_at),
-        };
-        for (name, value) in META_NAMES.iter().zip([version.format(meta.version), created_at, updated_at]) {
+        for (name, value) in META_NAMES.iter().zip([meta.version, meta.created_at, meta.updated_at]) {
             if text.len() > 1 {
                 text.push(b',');
             }
             text.extend_from_slice(name);
             text.push(b':');
-            text.extend_from_slice(value.as_bytes());
+            json::digits(text, value);
         }
         if let Some(expires_at) = expires_at {
             text.push(b',');

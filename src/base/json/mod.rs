@@ -6,6 +6,7 @@
 //! scalars are strictly equal (S-4) exactly if their canonical bytes are equal, so
 //! that filters, keys and indexes compare bytes and never parse.
 
+mod digits;
 mod names;
 mod number;
 mod object;
@@ -16,6 +17,7 @@ mod tape;
 mod value;
 mod write;
 
+pub use digits::digits;
 pub use names::{SEARCHES_MAX, Table, names};
 pub use number::Number;
 pub use object::{Object, Span};

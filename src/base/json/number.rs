@@ -1,6 +1,6 @@
 //! Numbers: integers of 64 bits stay exact, everything else is a double (K-10).
 
-use super::Sink;
+use super::{Sink, digits};
 use std::cmp::Ordering;
 
 /// A JSON number.
@@ -103,8 +103,13 @@ impl Number {
     /// Appends the canonical text (P-35).
     pub fn write(self, out: &mut impl Sink) {
         match self {
-            Self::Signed(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
-            Self::Unsigned(n) => out.extend_from_slice(itoa::Buffer::new().format(n).as_bytes()),
+            Self::Signed(n) => {
+                if n < 0 {
+                    out.push(b'-');
+                }
+                digits(out, n.unsigned_abs());
+            }
+            Self::Unsigned(n) => digits(out, n),
             Self::Double(n) => match hundredths(n) {
                 Some(hundredths) => write_hundredths(hundredths, out),
                 None => out.extend_from_slice(ryu_js::Buffer::new().format(n).as_bytes()),
@@ -133,9 +138,9 @@ fn write_hundredths(hundredths: i64, out: &mut impl Sink) {
         out.push(b'-');
     }
     let (whole, places) = (hundredths.unsigned_abs() / 100, (hundredths.unsigned_abs() % 100) as usize);
-    out.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
-    let digits = [b'.', DIGITS[places / 10], DIGITS[places % 10]];
-    out.extend_from_slice(if places % 10 == 0 { &digits[..2] } else { &digits });
+    digits(out, whole);
+    let fraction = [b'.', DIGITS[places / 10], DIGITS[places % 10]];
+    out.extend_from_slice(if places % 10 == 0 { &fraction[..2] } else { &fraction });
 }
 
 #[cfg(test)]

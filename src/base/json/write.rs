@@ -8,6 +8,8 @@ pub trait Sink {
     fn push(&mut self, byte: u8);
     /// Appends several.
     fn extend_from_slice(&mut self, bytes: &[u8]);
+    /// Appends the first `len` of eight.
+    fn extend_from_word(&mut self, word: [u8; 8], len: usize);
 }
 
 impl Sink for Vec<u8> {
@@ -17,6 +19,12 @@ impl Sink for Vec<u8> {
 
     fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn extend_from_word(&mut self, word: [u8; 8], len: usize) {
+        self.extend_from_slice(&word); // one store, where a length that varies would be a call
+        self.truncate(self.len() - (word.len() - len));
     }
 }
 
@@ -28,6 +36,12 @@ impl<A: Array<Item = u8>> Sink for SmallVec<A> {
 
     fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
+    }
+
+    #[inline]
+    fn extend_from_word(&mut self, word: [u8; 8], len: usize) {
+        self.extend_from_slice(&word); // one store, where a length that varies would be a call
+        self.truncate(self.len() - (word.len() - len));
     }
 }
 

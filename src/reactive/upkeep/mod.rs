@@ -4,7 +4,7 @@ mod numbers;
 mod rows;
 
 use crate::base::bytes::Body;
-use crate::base::json::Number;
+use crate::base::json::{self, Number};
 use crate::store::{Aggregate, Function, Question, Read, Record, View};
 use numbers::{Extremes, Sum};
 use rows::{Rows, Shape};
@@ -80,7 +80,7 @@ impl Upkeep {
         out: &mut Vec<u8>,
     ) -> usize {
         match (self, &question.read) {
-            (Self::Count(count), _) => out.extend_from_slice(itoa::Buffer::new().format(*count).as_bytes()),
+            (Self::Count(count), _) => json::digits(out, *count as u64),
             (Self::Sum(sum), Read::Aggregate(Aggregate { function: Function::Avg, .. })) => {
                 write_double(sum.average(), out);
             }

@@ -80,7 +80,7 @@ impl Group {
             out.extend_from_slice(br#"},"value":"#);
             match &entry.tally {
                 Some(tally) => tally.write("0", out),
-                None => out.extend_from_slice(itoa::Buffer::new().format(entry.count).as_bytes()),
+                None => json::digits(out, entry.count),
             }
             out.push(b'}');
         }

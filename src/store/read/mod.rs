@@ -16,6 +16,7 @@ pub use select::{Select, SortKey};
 use super::filter::Filter;
 use super::overlay::View;
 use super::record::{Key, Record};
+use crate::base::json;
 
 /// A question to one bucket. Equal questions have equal answers and are one live query.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -81,7 +82,7 @@ impl Question {
             }
             Read::Count => {
                 let count = if filter.is_empty() { view.len() } else { matching(view, filter).count() };
-                out.extend_from_slice(itoa::Buffer::new().format(count).as_bytes());
+                json::digits(out, count as u64);
             }
             Read::First(n) => position::first(view, filter, *n, out),
             Read::Last(n) => position::last(view, filter, *n, out),
