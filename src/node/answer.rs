@@ -71,6 +71,11 @@ impl Core {
             // Whatever was subscribed to meanwhile ends with its answer (P-49, P-168).
             self.end_subscriptions(conn, out);
         }
+        self.after_answer(conn, out);
+    }
+
+    /// What is to be done when a request has been answered.
+    pub(super) fn after_answer(&mut self, conn: ConnId, out: &mut Outbox) {
         let session = self.session(conn).expect("answering does not end a session");
         if session.flight.is_empty() && (session.is_held_up() || !session.is_open()) {
             self.closing.ready(conn);

@@ -20,6 +20,7 @@ mod gather;
 mod heartbeat;
 mod http;
 mod outbox;
+mod point;
 mod receive;
 mod registrar;
 mod registry;
@@ -410,8 +411,7 @@ impl Core {
         self.post_all(posts, out);
     }
 
-    /// Whether mail to that core is for this one and behind nothing, so that it can be handled at once
-    /// instead of being carried into the queue and out again.
+    /// Whether mail to that core is for this one and behind nothing, so that it can be handled at once.
     fn is_next(&self, to: CoreId) -> bool {
         to == self.id && self.local.is_empty()
     }

@@ -6,9 +6,9 @@ use super::{Core, Node};
 use crate::base::ids::ConnId;
 use crate::base::limits::FRAGMENTS_MAX;
 use crate::base::time::Now;
-use crate::message::Refusal;
+use crate::message::{Refusal, Traffic};
 use crate::protocol;
-use crate::session::Stage;
+use crate::session::{Session, Stage};
 use crate::wire::{self, CloseCode, Input, Limits, Message, Progress};
 
 impl Node {
@@ -133,14 +133,26 @@ impl Core {
 
     /// Sends one frame of any kind, unless the connection is past it.
     pub(super) fn raw_frame(&mut self, conn: ConnId, out: &mut Outbox, write: impl FnOnce(&mut Vec<u8>)) {
-        let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) else { return };
-        if !session.may_answer() {
-            return;
+        if let Some(session) = self.sessions.get_mut(conn.slot, conn.generation) {
+            append(session, conn, &mut self.traffic, out, write);
         }
-        let buffer = out.frames(conn);
-        let before = buffer.len();
-        write(buffer);
-        session.unsent_bytes += (buffer.len() - before) as u64;
-        self.traffic.messages_sent += 1;
     }
+}
+
+/// The same for who has borrowed what else there is.
+pub(super) fn append(
+    session: &mut Session,
+    conn: ConnId,
+    traffic: &mut Traffic,
+    out: &mut Outbox,
+    write: impl FnOnce(&mut Vec<u8>),
+) {
+    if !session.may_answer() {
+        return;
+    }
+    let buffer = out.frames(conn);
+    let before = buffer.len();
+    write(buffer);
+    session.unsent_bytes += (buffer.len() - before) as u64;
+    traffic.messages_sent += 1;
 }

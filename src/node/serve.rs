@@ -8,11 +8,11 @@ use crate::base::fault::{Code, Fault};
 use crate::base::ids::ConnId;
 use crate::base::json::{Number, Parser};
 use crate::base::time::Now;
-use crate::message::{Json, Namespace, Op, Operation, Origin, Outcome, Request, RulesCall};
+use crate::message::{Namespace, Op, Operation, Origin, Request, RulesCall};
 use crate::protocol::{self, Envelope, Incoming};
-use crate::router::{self, Placed, Plan};
+use crate::router::{self, Plan};
 use crate::session::{Due, Pending, Session, Stage, Target};
-use crate::store::Record;
+use crate::shard::Place;
 
 /// The id of answers to messages whose envelope is broken (P-42).
 const NO_ID: Number = Number::Signed(0);
@@ -56,7 +56,10 @@ impl Node {
         let core = &self.core;
         match fence((&mut self.parser, text), |(parser, text)| core.read(parser, conn, text, now)) {
             Ok(Read::Request(id, planned)) => self.core.request(conn, id, planned, bytes, now, out),
-            Ok(Read::Found(id, record)) => self.core.found(conn, id, record, now, out),
+            Ok(Read::Found(id, place)) => {
+                self.core.found(conn, id, place, now, out);
+                true
+            }
             Ok(Read::Pong { timestamp }) => {
                 self.core.pong(conn, timestamp);
                 true
@@ -90,8 +93,8 @@ impl Node {
 enum Read<'t> {
     /// A request: its id and what is to be done, if it passed the gate.
     Request(Number, Result<Planned<'t>, Denied>),
-    /// A `store.get` that could be looked up at once: its id and the record, if there is one.
-    Found(Number, Option<Record>),
+    /// A `store.get` that could be looked up at once: its id and where the record is, if there is one.
+    Found(Number, Option<Place>),
     Pong {
         timestamp: f64,
     },
@@ -197,45 +200,14 @@ impl Core {
             Ok(authorized) => authorized,
             Err(denied) => return Read::Request(envelope.id, Err(denied)),
         };
-        if let Some(record) = self.look_up(conn, &authorized) {
-            return Read::Found(envelope.id, record.cloned());
+        if let Some(place) = self.look_up(conn, &authorized) {
+            return Read::Found(envelope.id, place);
         }
         Read::Request(envelope.id, Ok(self.plan_authorized(authorized, session.subscription_count())))
     }
 
-    /// The most frequent request of all, if it is for a bucket of this core and need not wait: the record, or
-    /// none. `None` = whatever it is takes the ordinary way. O(1).
-    fn look_up(&self, conn: ConnId, request: &Authorized<&Envelope<'_, '_>>) -> Option<Option<&Record>> {
-        let (bucket, key) = protocol::point(request.request())?;
-        let Placed { bucket, core } = self.catalog.bucket(bucket)?;
-        if !self.is_next(core) || !self.is_free(conn) {
-            return None;
-        }
-        self.shard.look_up(bucket, key)
-    }
-
-    /// Answers a request that was looked up at once.
-    fn found(
-        &mut self,
-        conn: ConnId,
-        id: Number,
-        record: Option<Record>,
-        now: Now,
-        out: &mut Outbox,
-    ) -> bool {
-        let outcome = match self.charge(conn, now) {
-            Ok(()) => Outcome::Data(record.map_or(Json::Fixed("null"), Json::Record)),
-            Err(fault) => {
-                self.traffic.rate_limited += 1;
-                Outcome::Fault(Box::new(fault))
-            }
-        };
-        self.complete(self.id, conn, (id, Due::Data), outcome, out);
-        true
-    }
-
     /// Whether a request of the connection for this core's data would run at once, and be answered next.
-    fn is_unhindered(&self, conn: ConnId) -> bool {
+    pub(super) fn is_unhindered(&self, conn: ConnId) -> bool {
         self.shard.is_unlocked() && self.is_free(conn)
     }
 
@@ -310,7 +282,7 @@ impl Core {
         is_free
     }
 
-    fn is_free(&self, conn: ConnId) -> bool {
+    pub(super) fn is_free(&self, conn: ConnId) -> bool {
         let session = self.sessions.get(conn.slot, conn.generation);
         session.is_none_or(|session| session.flight.is_empty())
     }

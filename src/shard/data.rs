@@ -7,8 +7,15 @@ use crate::base::ids::BucketId;
 use crate::base::limits::BULK_RECORDS_MAX;
 use crate::base::time::Now;
 use crate::message::{Filter, Json, Key, Outcome, Question, Read, Verb};
-use crate::store::{self, Bucket, Record, View, Write, Writes};
+use crate::store::{self, Bucket, Record, SlotNumber, View, Write, Writes};
 use smallvec::smallvec;
+
+/// Where a record is, until the next change.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    bucket: BucketId,
+    slot: SlotNumber,
+}
 
 impl Shard {
     /// Reads or writes one bucket that lives here. The caller has seen that nobody stands in the way
@@ -33,11 +40,19 @@ impl Shard {
         }
     }
 
-    /// The record of that key, or none, for who need not wait. `None` = who asks is to ask in the
-    /// ordinary way: transactions are undecided, or the bucket is not here. O(1).
-    pub fn look_up(&self, id: BucketId, key: &[u8]) -> Option<Option<&Record>> {
+    /// Where the record of that key is, if there is one, for who need not wait. `None` = who asks is to
+    /// ask in the ordinary way: transactions are undecided, or the bucket is not here. O(1).
+    pub fn look_up(&self, id: BucketId, key: &[u8]) -> Option<Option<Place>> {
         let bucket = self.buckets.get(&id).filter(|_| self.is_unlocked())?;
-        Some(bucket.get(key))
+        Some(bucket.find(key).map(|slot| Place { bucket: id, slot }))
+    }
+
+    /// The record that has just been looked up. O(1).
+    ///
+    /// # Panics
+    /// If it has been removed since.
+    pub fn looked_up(&self, place: Place) -> &Record {
+        self.buckets[&place.bucket].at(place.slot)
     }
 
     /// The answer to a write, and what is to be committed for it.

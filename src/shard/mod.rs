@@ -27,6 +27,7 @@ use crate::rules::Engine;
 use crate::store::{Bucket, Definition, Remains, Scratch, View};
 use crate::txn::{Locks, Sequence};
 use commit::Untold;
+pub use data::Place;
 use events::Listeners;
 pub use events::Told;
 use hashbrown::HashMap;

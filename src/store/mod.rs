@@ -22,7 +22,7 @@ mod ttl;
 mod unique;
 mod validate;
 
-pub use bucket::{Bucket, Remains};
+pub use bucket::{Bucket, Remains, SlotNumber};
 pub use change::Change;
 pub use definition::{Definition, Field, FieldType, Generated};
 pub use event::{Event, EventKind, EventPattern};

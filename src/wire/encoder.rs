@@ -94,7 +94,11 @@ fn make_room(out: &mut Vec<u8>, body: usize, target: usize) {
 
 fn put(out: &mut [u8], start: usize, header: Header) {
     let header = header.as_ref();
-    out[start..start + header.len()].copy_from_slice(header);
+    let place = &mut out[start..start + header.len()];
+    match (place.as_mut_array(), header.as_array::<HEADER_BYTES_EXPECTED>()) {
+        (Some(place), Some(header)) => *place = *header, // one move instead of a call
+        _ => place.copy_from_slice(header),
+    }
 }
 
 /// The longest start of `text` that has at most `max` bytes and whole characters.

@@ -78,12 +78,19 @@ impl AsRef<[u8]> for Header {
 pub fn header(opcode: Opcode, len: usize) -> Header {
     assert!(!opcode.is_control() || len <= CONTROL_BYTES_MAX, "control frames are short");
     let first = FIN | opcode as u8;
-    let [a, b, c, d, e, f, g, h] = (len as u64).to_be_bytes();
-    match len {
-        0..=125 => Header { bytes: [first, h, 0, 0, 0, 0, 0, 0, 0, 0], len: 2 },
-        126..=0xffff => Header { bytes: [first, LENGTH_16_BIT, g, h, 0, 0, 0, 0, 0, 0], len: 4 },
-        _ => Header { bytes: [first, LENGTH_64_BIT, a, b, c, d, e, f, g, h], len: 10 },
+    if let Ok(len) = u16::try_from(len) {
+        // Made in a register: bytes that are written singly and copied together at once make the
+        // processor wait.
+        let (word, size) = match len {
+            0..=125 => (u64::from(len) << 8, 2),
+            len => (u64::from(len.swap_bytes()) << 16 | u64::from(LENGTH_16_BIT) << 8, 4),
+        };
+        let mut bytes = [0; 10];
+        bytes[..8].copy_from_slice(&(word | u64::from(first)).to_le_bytes());
+        return Header { bytes, len: size };
     }
+    let [a, b, c, d, e, f, g, h] = (len as u64).to_be_bytes();
+    Header { bytes: [first, LENGTH_64_BIT, a, b, c, d, e, f, g, h], len: 10 }
 }
 
 /// Who sent a frame, which decides whether it must be masked (RFC 6455 §5.1).

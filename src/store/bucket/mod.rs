@@ -21,7 +21,8 @@ use expiry::Expiry;
 use index::{Index, Rows};
 use order::KeyOrder;
 pub use remains::Remains;
-use slots::{SlotNumber, Slots};
+pub use slots::SlotNumber;
+use slots::Slots;
 use smallvec::SmallVec;
 
 /// One bucket: its definition and its records.
@@ -117,7 +118,20 @@ impl Bucket {
 
     /// The record of that key (canonical JSON). O(1).
     pub fn get(&self, key: &[u8]) -> Option<&Record> {
-        self.by_key.holder(self.rows(), key).map(|slot| self.slots.record(slot))
+        self.find(key).map(|slot| self.at(slot))
+    }
+
+    /// Where the record of that key is until the next change. O(1).
+    pub fn find(&self, key: &[u8]) -> Option<SlotNumber> {
+        self.by_key.holder(self.rows(), key)
+    }
+
+    /// The record there. O(1).
+    ///
+    /// # Panics
+    /// If it has been removed since it was found.
+    pub fn at(&self, slot: SlotNumber) -> &Record {
+        self.slots.record(slot)
     }
 
     /// The record with that value in a unique field other than the key. O(1).

@@ -8,7 +8,7 @@ use crate::base::prefetch::prefetch;
 use crate::store::Record;
 
 /// Names a record from its insert to its delete.
-pub(super) type SlotNumber = u32;
+pub type SlotNumber = u32;
 
 /// All records of a bucket.
 pub(super) struct Slots {
