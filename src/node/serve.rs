@@ -159,19 +159,33 @@ impl Core {
                 return is_refused;
             }
         };
+        let pending = Pending { id, due: due(&plan), bytes };
+        self.send_on(conn, target, pending, plan, now, out);
+        true
+    }
+
+    /// Sends a request on its way that has been admitted and charged.
+    fn send_on(
+        &mut self,
+        conn: ConnId,
+        target: Option<Target>,
+        pending: Pending,
+        plan: Plan<'_>,
+        now: Now,
+        out: &mut Outbox,
+    ) {
         let plan = match plan {
-            // What need not wait need not be carried away and back.
+            // What would run at once, and be answered next, need not be carried away and back.
             Plan::One { core, op: Op::Data { bucket, verb } }
-                if self.is_next(core) && self.is_unhindered(conn) =>
+                if self.is_next(core) && self.shard.is_unlocked() && self.is_free(conn) =>
             {
                 let outcome = self.shard.data(bucket, verb, now);
-                self.complete(core, conn, (id, Due::Data), outcome, out);
-                return true;
+                return self.complete(core, conn, (pending.id, pending.due), outcome, out);
             }
             plan => plan,
         };
+        let id = pending.id;
         if let Some(target) = target {
-            let pending = Pending { id, due: due(&plan), bytes };
             self.session(conn).expect("just seen").flight.depart(target, pending);
         }
         match plan {
@@ -185,7 +199,6 @@ impl Core {
             Plan::Each(question) => self.gather(conn, question, out),
             Plan::Session(call) => self.session_call(conn, id, call, now, out),
         }
-        true
     }
 
     /// Stages B and D of 01 §5 up to the point where somebody has to be asked. Changes nothing.
@@ -204,11 +217,6 @@ impl Core {
             return Read::Found(envelope.id, place);
         }
         Read::Request(envelope.id, Ok(self.plan_authorized(authorized, session.subscription_count())))
-    }
-
-    /// Whether a request of the connection for this core's data would run at once, and be answered next.
-    pub(super) fn is_unhindered(&self, conn: ConnId) -> bool {
-        self.shard.is_unlocked() && self.is_free(conn)
     }
 
     /// The same for a request that has passed the gate, of somebody with so many subscriptions.

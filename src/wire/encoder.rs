@@ -95,9 +95,9 @@ fn make_room(out: &mut Vec<u8>, body: usize, target: usize) {
 fn put(out: &mut [u8], start: usize, header: Header) {
     let header = header.as_ref();
     let place = &mut out[start..start + header.len()];
-    match (place.as_mut_array(), header.as_array::<HEADER_BYTES_EXPECTED>()) {
-        (Some(place), Some(header)) => *place = *header, // one move instead of a call
-        _ => place.copy_from_slice(header),
+    match <[u8; HEADER_BYTES_EXPECTED]>::try_from(header) {
+        Ok(word) => place.copy_from_slice(&word), // a move instead of a call
+        Err(_) => place.copy_from_slice(header),
     }
 }
 

@@ -34,11 +34,11 @@ fn leading(out: &mut impl Sink, n: u64) {
 /// side, divisions are multiplications whose error is too small to matter.
 fn spread(n: u64) -> u64 {
     debug_assert!(n < WORD, "has eight digits");
-    let fours = n / 10_000 | (n % 10_000) << 32;
+    let fours = (n / 10_000) | ((n % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let twos = hundreds | (fours - hundreds * 100) << 16;
+    let twos = hundreds | ((fours - hundreds * 100) << 16);
     let tens = ((twos * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | (twos - tens * 10) << 8
+    tens | ((twos - tens * 10) << 8)
 }
 
 /// Digits as characters.

@@ -80,7 +80,7 @@ impl Upkeep {
         out: &mut Vec<u8>,
     ) -> usize {
         match (self, &question.read) {
-            (Self::Count(count), _) => json::digits(out, *count as u64),
+            (Self::Count(count), _) => json::digits(out, *count),
             (Self::Sum(sum), Read::Aggregate(Aggregate { function: Function::Avg, .. })) => {
                 write_double(sum.average(), out);
             }
