@@ -144,7 +144,8 @@ fn push_or_mark(
     if session.withholds_push(mark, subscriber.pushed_to) {
         // What is withheld below the mark is so because the answer before is still on its way: to keep
         // it takes no memory while it is. Afterwards it is kept only if the mark is passed meanwhile,
-        // and then all that are kept of a connection have been below its mark together.
+        // and then all that are kept of a connection, but for one that is out in part, have been below
+        // its mark together.
         let is_kept = news.is_for_few && !session.withholds_pushes(mark);
         subscriber.stale = Some(Delivered::new(&news.before, is_kept, hasher));
         subscriber.conflations = subscriber.conflations.saturating_add(1);
@@ -232,4 +233,98 @@ fn send(
     let mut head = out.buffer();
     write_head(&mut head);
     out.push(Output::Send(conn, Chunk::Push { head, body: Rc::clone(body) }));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{News, catch_up, push_or_mark};
+    use crate::base::bytes::{Body, LocalBody};
+    use crate::base::ids::{ConnId, CoreId, LiveId, QueryId, SubscriptionId};
+    use crate::message::Traffic;
+    use crate::node::Outbox;
+    use crate::session::{Delivered, Hub, Session, Stage, Subscription, Watched};
+    use proptest::prelude::{
+        ProptestConfig, Strategy, any, prop_assert, prop_assert_eq, prop_oneof, proptest,
+    };
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::rc::Rc;
+
+    const CONN: ConnId = ConnId { slot: 0, generation: 1 };
+    const QUERY: QueryId = QueryId(0);
+    const KEEPER: CoreId = CoreId(0);
+    const SUBSCRIPTIONS: u64 = 12;
+    const RESULT_BYTES_MAX: usize = 9_000;
+    const MARK: u64 = 48 * 1024;
+
+    /// What happens to the client, who subscribes to several queries.
+    #[derive(Clone, Copy, Debug)]
+    enum Step {
+        /// The result of one of them is another one, of so many bytes.
+        Changes(u64, usize),
+        /// The operating system takes that much of what is unsent, in 256ths.
+        Takes(u8),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            4 => (0..SUBSCRIPTIONS, 100..RESULT_BYTES_MAX).prop_map(|(at, bytes)| Step::Changes(at, bytes)),
+            1 => any::<u8>().prop_map(Step::Takes),
+        ]
+    }
+
+    fn body(bytes: usize, number: usize) -> LocalBody {
+        Rc::new(Body::new(&mut format!("\"{number:bytes$}\"").into_bytes()))
+    }
+
+    fn live(at: u64) -> (CoreId, LiveId) {
+        (KEEPER, LiveId(at))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+        // P-110, P-132, K-4
+        #[test]
+        fn what_is_kept_of_a_client_stays_below_its_mark(steps in proptest::collection::vec(step(), 1..300)) {
+            let (mut traffic, mut out, mut hub) = (Traffic::default(), Outbox::default(), Hub::new(1));
+            let hasher = hub.hasher();
+            let mut session = Session::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+            session.stage = Stage::Ready;
+            for at in 0..SUBSCRIPTIONS {
+                hub.add_query(live(at), QUERY, body(10, 0), CONN, SubscriptionId(at));
+                let watched = Watched::Query { keeper: KEEPER, live: LiveId(at), query: QUERY };
+                session.subscriptions.push(Subscription { id: SubscriptionId(at), watched });
+            }
+            for (number, step) in steps.into_iter().chain([Step::Takes(255); 64]).enumerate() {
+                match step {
+                    Step::Changes(at, bytes) => {
+                        let answer = body(bytes, number);
+                        let (before, _, subscribers) = hub.update(live(at), Rc::clone(&answer)).expect("is there");
+                        let news = News { before, answer, is_for_few: true };
+                        for subscriber in subscribers.filter(|subscriber| subscriber.stale.is_none()) {
+                            push_or_mark(&mut session, subscriber, &news, MARK, &hasher, &mut traffic, &mut out);
+                        }
+                    }
+                    Step::Takes(part) => {
+                        let bytes = (session.unsent_bytes * u64::from(part)).div_ceil(255);
+                        session.unsent_bytes -= bytes;
+                        session.taken_bytes += bytes;
+                        if session.stale_subscriptions > 0 && !session.withholds_pushes(MARK) {
+                            catch_up(&mut session, &mut hub, MARK, &mut traffic, &mut out);
+                        }
+                    }
+                }
+                out.drain().for_each(drop);
+                let mut kept = 0;
+                for at in 0..SUBSCRIPTIONS {
+                    let (_, subscriber) = hub.query_mut(live(at), SubscriptionId(at)).expect("is there");
+                    if let Some(Delivered::Answer(answer)) = &subscriber.stale {
+                        kept += answer.len() as u64;
+                    }
+                }
+                // One may be out in part, which is as good as not at all to whoever waits for its end.
+                prop_assert!(kept <= MARK + RESULT_BYTES_MAX as u64, "{kept} bytes are kept");
+            }
+            prop_assert_eq!((session.unsent_bytes, session.stale_subscriptions), (0, 0), "all have caught up");
+        }
+    }
 }

@@ -175,10 +175,12 @@ impl Core {
         out: &mut Outbox,
     ) {
         let plan = match plan {
-            // What would run at once, and be answered next, need not be carried away and back.
+            // What runs at once need not be carried away and back. It is answered next: those before it are
+            // for the same core, and would be waiting there for what is locked.
             Plan::One { core, op: Op::Data { bucket, verb } }
-                if self.is_next(core) && self.shard.is_unlocked() && self.is_free(conn) =>
+                if self.is_next(core) && self.shard.is_unlocked() =>
             {
+                debug_assert!(self.is_free(conn), "earlier requests are answered or wait");
                 let outcome = self.shard.data(bucket, verb, now);
                 return self.complete(core, conn, (pending.id, pending.due), outcome, out);
             }

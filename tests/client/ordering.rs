@@ -153,3 +153,37 @@ fn an_evaluation_that_fails() {
         ));
     });
 }
+
+// P-121, P-122: what is looked up on the spot does not overtake what its client has asked another core before
+#[test]
+fn lookups_here_and_there() {
+    for cores in CORES {
+        for seed in 1..=40 {
+            let mut cluster = Cluster::new(&setups::open(cores), cores, Schedule::Hostile, seed);
+            let mut client = Client::welcomed(&mut cluster, usize::from(cores) - 1);
+            for (id, (bucket, key)) in [("u", "id"), ("k", "k")].into_iter().enumerate() {
+                let insert = format!(
+                    r#"{{"id":{id},"type":"store.insert","bucket":"{bucket}","data":{{"{key}":"x","name":"{bucket}"}}}}"#
+                );
+                client.send(&mut cluster, &insert);
+            }
+            cluster.settle();
+            client.json(&cluster);
+            let buckets = ["u", "k", "k", "u", "u", "u", "k", "u"];
+            for (id, bucket) in buckets.iter().enumerate() {
+                let get = format!(r#"{{"id":{id},"type":"store.get","bucket":"{bucket}","key":"x"}}"#);
+                client.send(&mut cluster, &get);
+            }
+            cluster.settle();
+            let received = client.json(&cluster);
+            assert_eq!(received.len(), buckets.len(), "seed {seed}, {cores} cores");
+            for (id, (answer, bucket)) in received.iter().zip(buckets).enumerate() {
+                assert_eq!(
+                    (&answer["id"], &answer["data"]["name"]),
+                    (&Value::from(id), &Value::from(bucket))
+                );
+            }
+            leave(cluster);
+        }
+    }
+}

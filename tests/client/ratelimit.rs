@@ -197,3 +197,27 @@ fn a_transaction_is_charged_once() {
         );
     });
 }
+
+// P-92, P-97: a lookup, which is answered on the spot, is charged like anything else, also if it finds nothing
+#[test]
+fn a_lookup_is_charged() {
+    play_with(open, &["a"], |stage| {
+        stage.play(
+            r#"
+            a → {"id":1,"type":"store.insert","bucket":"k","data":{"k":"x"}}
+            a ← {"id":1,"type":"result","data":{"k":"x","…":0}}
+            a → {"id":2,"type":"store.get","bucket":"k","key":"none"}
+            a ← {"id":2,"type":"result","data":null}
+            a → {"id":3,"type":"store.get","bucket":"k","key":"x"}
+            a ← {"id":3,"type":"error","code":"RATE_LIMITED","message":"Rate limit exceeded. Retry after 1000ms","details":{"retryAfterMs":1000}}
+            "#,
+        );
+        stage.cluster.advance(1_000);
+        stage.play(
+            r#"
+            a → {"id":4,"type":"store.get","bucket":"k","key":"x"}
+            a ← {"id":4,"type":"result","data":{"k":"x","…":0}}
+            "#,
+        );
+    });
+}
