@@ -46,7 +46,8 @@ impl Core {
             return;
         }
         let session = self.sessions.get_mut(conn.slot, conn.generation).expect("it has asked");
-        // From where it is: to share it, as an answer does that travels, is two bus locks.
+        // From where it is: to share it, as an answer that travels does, is two locked instructions, which wait
+        // until all that was written before is out.
         let text = place.map_or(&b"null"[..], |place| self.shard.looked_up(place).text());
         append(session, conn, &mut self.traffic, out, |out| {
             wire::encoder::text_with(out, |out| protocol::result(out, id, text));
