@@ -29,6 +29,9 @@ pub const PUSH_COPY_BYTES_MAX: usize = 1_024;
 /// less than a second slice. Few in tests, so that it happens.
 pub const SHARED_BYTES_MIN: usize = if cfg!(test) { 64 } else { 2_048 };
 
+/// The largest value, in bytes, that the compiler moves by instructions of its own.
+pub const MOVED_INLINE_BYTES_MAX: usize = 128;
+
 /// Subscribers of one live query up to which work is better done for each of them when its turn comes
 /// than for all of them beforehand: comparing an answer, and sending it in two pieces instead of one.
 pub const SUBSCRIBERS_FEW: usize = 8;

@@ -11,6 +11,7 @@ use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
 use crate::base::json::Object;
+
 use crate::base::moment::Moment;
 use crate::query::Bound;
 use crate::store::Record;
@@ -103,7 +104,7 @@ pub enum Op {
         bound: Box<Bound>,
     },
     /// Facts and events.
-    Rules(RulesCall),
+    Rules(Box<RulesCall>),
 }
 
 /// The bucket of a transaction's operation, or its name if there is none: that fails when
@@ -132,7 +133,7 @@ pub enum Outcome {
         spent: Object,
     },
     /// The results of a transaction's operations, in their order.
-    Results(SmallVec<[Json; 4]>),
+    Results(SmallVec<[Json; 3]>),
     /// An error answer.
     Fault(Box<Fault>),
     /// A live query was started or joined; this is its state now.
@@ -219,4 +220,4 @@ pub struct Vote {
 pub type PlacedSteps = Vec<(usize, Step<Target>)>;
 
 /// Results with their places in the client's list, ascending.
-pub type PlacedResults = SmallVec<[(usize, Json); 2]>;
+pub type PlacedResults = SmallVec<[(usize, Json); 1]>;

@@ -3,6 +3,7 @@
 use super::embedded::Reply;
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, ListenerId};
+use crate::base::limits::MOVED_INLINE_BYTES_MAX;
 use crate::message::Mail;
 use crate::store::Event;
 use std::rc::Rc;
@@ -46,6 +47,9 @@ pub enum Output {
     /// After a shutdown: the last connection is gone.
     Stopped,
 }
+
+// What is larger is moved by a call, which waits: it reads in larger pieces what was just written in smaller ones.
+const _: () = assert!(size_of::<Output>() <= MOVED_INLINE_BYTES_MAX);
 
 /// A piece of a connection's stream.
 #[derive(Debug)]

@@ -356,8 +356,10 @@ fn target(plan: &Plan<'_>, session: &Session) -> Option<Target> {
 /// What its answer brings.
 pub(super) fn due(plan: &Plan<'_>) -> Due {
     match plan {
-        Plan::One { op: Op::Subscribe { .. } | Op::Rules(RulesCall::Subscribe(_)), .. }
-        | Plan::Composite { .. } => Due::Subscription,
+        Plan::One { op: Op::Rules(call), .. } if matches!(**call, RulesCall::Subscribe(_)) => {
+            Due::Subscription
+        }
+        Plan::One { op: Op::Subscribe { .. }, .. } | Plan::Composite { .. } => Due::Subscription,
         Plan::One { op: Op::Transaction(_), .. } | Plan::Several(_) => Due::Transaction,
         _ => Due::Data,
     }

@@ -49,7 +49,7 @@ pub(super) fn verb(operation: Operation, fields: Fields<'_, '_>) -> Result<Verb,
         Operation::StoreLast => Read::Last(fields.positive("n")?),
         Operation::StorePaginate => {
             let limit = fields.positive("limit")?;
-            Read::Page { limit, after: fields.canonical("after") } // S-109: null is a value
+            Read::Page { limit, after: fields.canonical("after").map(Box::new) } // S-109: null is a value
         }
         other => unreachable!("{other:?} has no verb"),
     };

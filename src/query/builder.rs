@@ -117,7 +117,7 @@ impl Source {
     /// A page; `after` is the key (JSON) behind which it begins.
     pub fn paginate(self, limit: u64, after: Option<&dyn Display>) -> Result<Plan, Fault> {
         let after = after.map(|key| canonical(&key.to_string()).map_err(|Failed| not_json("after")));
-        self.read(Read::Page { limit, after: after.transpose()? })
+        self.read(Read::Page { limit, after: after.transpose()?.map(Box::new) })
     }
 
     /// The sum of a property's numbers, as a double.

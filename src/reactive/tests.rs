@@ -132,7 +132,7 @@ fn read() -> impl Strategy<Value = Read> {
         1 => Just(Read::Count),
         1 => (1..4_u64).prop_map(Read::First),
         1 => (1..4_u64).prop_map(Read::Last),
-        1 => (1..3_u64, prop::option::of(key())).prop_map(|(limit, after)| Read::Page { limit, after }),
+        1 => (1..3_u64, prop::option::of(key())).prop_map(|(limit, after)| Read::Page { limit, after: after.map(Box::new) }),
         4 => aggregate.clone().prop_map(Read::Aggregate),
         1 => prop::option::of(aggregate).prop_map(|aggregate| {
             Read::Group(Box::new(Group { by: vec![b"\"s\"".as_slice().into()], aggregate }))

@@ -53,7 +53,7 @@ pub fn plan<'t>(catalog: &Catalog, here: CoreId, call: Authorized<Call<'t>>) -> 
             let core = catalog
                 .rules()
                 .ok_or_else(|| Fault::new(Code::RulesNotAvailable, "Rule engine is not configured"))?;
-            Ok(Plan::One { core, op: Op::Rules(call) })
+            Ok(Plan::One { core, op: Op::Rules(Box::new(call)) })
         }
         Call::Admin(call) => Ok(Plan::Admin(call)),
         Call::Each(question) => Ok(Plan::Each(question)),

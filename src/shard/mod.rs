@@ -205,7 +205,7 @@ impl Shard {
             Op::Data { bucket, verb } => answer(out, origin, self.data(bucket, verb, now)),
             Op::Transaction(steps) => self.transaction(origin, steps, now, out),
             Op::Subscribe { query, bound } => self.subscribe(origin, query, *bound, out),
-            Op::Rules(call) => self.rules(origin, call, now, out),
+            Op::Rules(call) => self.rules(origin, *call, now, out),
         }
     }
 

@@ -67,7 +67,7 @@ pub enum Next<S, R> {
 }
 
 /// The results of each transaction of a batch, in order of the operations.
-pub type Outcomes<R> = SmallVec<[SmallVec<[R; 4]>; 1]>;
+pub type Outcomes<R> = SmallVec<[SmallVec<[R; 3]>; 1]>;
 
 impl<S, R> Coordinator<S, R> {
     /// One transaction, or a batch of several, over at least two participants.

@@ -19,7 +19,9 @@ use super::definition::Definition;
 #[derive(Clone, PartialEq, Eq, Hash, Debug, Default)]
 pub struct Filter {
     terms: Vec<Term>,
-    alternatives: Vec<Box<[Filter]>>,
+    /// Absent if there are none: rare, and one word instead of three in all mail.
+    #[expect(clippy::box_collection, reason = "see above")]
+    alternatives: Option<Box<Vec<Box<[Filter]>>>>,
 }
 
 /// One property and what it has to be.
@@ -40,12 +42,17 @@ impl Filter {
     /// Another filter that must match too.
     pub fn and(&mut self, other: Filter) {
         self.terms.extend(other.terms);
-        self.alternatives.extend(other.alternatives);
+        other.alternatives.into_iter().flat_map(|all| *all).for_each(|filters| self.push_one_of(filters));
+    }
+
+    /// One more list of filters of which one must match.
+    fn push_one_of(&mut self, filters: Box<[Filter]>) {
+        self.alternatives.get_or_insert_default().push(filters);
     }
 
     /// Whether it matches every record.
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty() && self.alternatives.is_empty()
+        self.terms.is_empty() && self.alternatives.is_none()
     }
 
     /// The conditions on single properties. All must hold, so that each alone narrows the records
@@ -56,7 +63,7 @@ impl Filter {
 
     /// Lists of filters, of each of which at least one must hold besides the terms (`$or`).
     pub fn alternatives(&self) -> &[Box<[Filter]>] {
-        &self.alternatives
+        self.alternatives.as_deref().map_or(&[], Vec::as_slice)
     }
 
     /// The filter with its fields looked up, for use on many records. O(terms).

@@ -285,7 +285,7 @@ impl Filter {
         }
         match membership(&filters) {
             Some(term) => self.terms.push(term),
-            None => self.alternatives.push(filters.into()),
+            None => self.push_one_of(filters.into()),
         }
     }
 }
@@ -299,7 +299,7 @@ fn membership(filters: &[Filter]) -> Option<Term> {
     let mut values = Vec::with_capacity(filters.len());
     for filter in filters {
         match &filter.terms[..] {
-            [term] if term.field == *field && filter.alternatives.is_empty() => match &term.test {
+            [term] if term.field == *field && filter.alternatives.is_none() => match &term.test {
                 Test::Equals(value) => values.push(Raw::trusted(value)),
                 Test::In(set) => values.extend(set.iter().map(Raw::trusted)),
                 _ => return None,

@@ -48,7 +48,7 @@ pub enum Read {
         limit: u64,
         /// Where it begins: behind the record of that key. Any JSON; what is no key of the bucket
         /// yields an empty page. `None` = at the beginning.
-        after: Option<Key>,
+        after: Option<Box<Key>>,
     },
     /// One number (S-112).
     Aggregate(Aggregate),
@@ -86,7 +86,9 @@ impl Question {
             }
             Read::First(n) => position::first(view, filter, *n, out),
             Read::Last(n) => position::last(view, filter, *n, out),
-            Read::Page { limit, after } => position::page(view, filter, *limit, after.as_deref(), out),
+            Read::Page { limit, after } => {
+                position::page(view, filter, *limit, after.as_deref().map(|key| &key[..]), out)
+            }
             Read::Aggregate(aggregate) => aggregate.evaluate(view, filter, out),
             Read::Group(group) => group.evaluate(view, filter, out),
             Read::Select(select) => select.evaluate(view, filter, out),
