@@ -11,7 +11,6 @@ use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
 use crate::base::json::Object;
-
 use crate::base::moment::Moment;
 use crate::query::Bound;
 use crate::store::Record;

@@ -1,7 +1,8 @@
 //! The most frequent request of all, a `store.get` of a bucket of the connection's own core, on a way
 //! without turns: looked up while its text is read, copied from the record into the answer.
 //!
-//! Nothing here is different for the client: what may have to wait, or could be refused, takes the ordinary way.
+//! Nothing here is different for the client: it has passed the gate, it is charged, and what may have to wait or has a
+//! field that could be refused takes the ordinary way.
 
 use super::Core;
 use super::outbox::Outbox;

@@ -1,5 +1,6 @@
 //! What the server tells of one subscription, as JSON text.
 
+use super::registry::number;
 use crate::base::ids::{CoreId, LiveId, SubscriptionId};
 use crate::base::json;
 use crate::message::{Found, LivePlan, ReadFigures};
@@ -88,12 +89,4 @@ fn read(core: CoreId, read: &ReadFigures, out: &mut Vec<u8>) {
     number(out, "evaluations", read.evaluations);
     number(out, "updates", read.updates);
     out.push(b'}');
-}
-
-/// `,"name":n`
-fn number(out: &mut Vec<u8>, name: &str, n: u64) {
-    out.push(b',');
-    json::string(out, name);
-    out.push(b':');
-    json::digits(out, n);
 }

@@ -142,7 +142,7 @@ fn list<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut write: impl Fn
 }
 
 /// `,"name":n`
-fn number(out: &mut Vec<u8>, name: &str, n: u64) {
+pub(super) fn number(out: &mut Vec<u8>, name: &str, n: u64) {
     member(out, name);
     json::digits(out, n);
 }
