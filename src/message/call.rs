@@ -78,6 +78,16 @@ pub enum Verb {
     Read(Question),
 }
 
+impl Verb {
+    /// The client's object that it brought, if it is one alone.
+    pub fn into_data(self) -> Option<Object> {
+        match self {
+            Self::Insert(data) | Self::Upsert(data) | Self::Update { data, .. } => Some(data),
+            _ => None,
+        }
+    }
+}
+
 /// What concerns facts and events.
 #[derive(Debug)]
 pub enum RulesCall {

@@ -7,6 +7,7 @@
 use super::admin::Admin;
 use super::call::{RulesCall, Step, Verb};
 use super::gather::{Share, Survey};
+use super::run::Run;
 use crate::base::bytes::Body;
 use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId, LiveId, QueryId, TxnId};
@@ -23,6 +24,10 @@ pub enum Mail {
     Request(Request),
     /// Back to the connection's core.
     Answer(Answer),
+    /// Requests of one connection that run at once, to the shard that owns the data.
+    Run(Box<Run>),
+    /// Back to the connection's core, with the answers.
+    Ran(Box<Run>),
     /// New answers of live queries, to a core with subscribers.
     Push(PushSet),
     /// An event, to a core with subscribers.
@@ -63,6 +68,16 @@ pub enum Mail {
         /// The share.
         share: Share,
     },
+}
+
+impl Mail {
+    /// How many requests or other messages that is.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Run(run) | Self::Ran(run) => run.len(),
+            _ => 1,
+        }
+    }
 }
 
 /// One request for the data of a core.
@@ -169,6 +184,38 @@ impl Json {
             Self::Fixed(text) => text.as_bytes(),
             Self::Record(record) => record.text(),
             Self::Text(text) => text,
+        }
+    }
+}
+
+/// The `data` of a result, where it stands.
+#[derive(Debug)]
+pub enum Data<'a> {
+    /// The same for everybody.
+    Fixed(&'static str),
+    /// A stored record, or one that is about to be.
+    Record(&'a Record),
+    /// Made for this answer.
+    Text(Vec<u8>),
+}
+
+impl Data<'_> {
+    /// The text.
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Fixed(text) => text.as_bytes(),
+            Self::Record(record) => record.text(),
+            Self::Text(text) => text,
+        }
+    }
+
+    /// For an answer that travels. A record is shared, which is two locked instructions in all, and the
+    /// second core's to undo.
+    pub fn share(self) -> Json {
+        match self {
+            Self::Fixed(text) => Json::Fixed(text),
+            Self::Record(record) => Json::Record(record.clone()),
+            Self::Text(text) => Json::Text(text),
         }
     }
 }

@@ -21,9 +21,11 @@ mod heartbeat;
 mod http;
 mod outbox;
 mod point;
+mod post;
 mod receive;
 mod registrar;
 mod registry;
+mod run;
 mod serve;
 mod session_call;
 mod settings;
@@ -49,10 +51,10 @@ use crate::base::json::Parser;
 use crate::base::random::Random;
 use crate::base::slots::Slots;
 use crate::base::time::Now;
-use crate::message::{Admin, Change, Leave, Request, Traffic};
+use crate::message::{Admin, Change, Leave, Traffic};
 use crate::resilience::{Released, Wheel};
 use crate::router::{Catalog, Placed};
-use crate::session::{Hub, Session, Watched};
+use crate::session::{Hub, Session};
 use crate::shard::{Posts, Shard, Told};
 use crate::wire;
 use closing::Closing;
@@ -310,7 +312,7 @@ impl Node {
     fn posted(&mut self, from: CoreId, mail: &mut Vec<Mail>, now: Now, out: &mut Outbox) -> bool {
         let mut is_deferred = false;
         for mail in mail.drain(..) {
-            is_deferred = matches!(mail, Mail::Request(_));
+            is_deferred = matches!(mail, Mail::Request(_) | Mail::Run(_));
             if is_deferred {
                 self.core.mail(from, mail, now, out);
                 self.settle(now, out);
@@ -354,14 +356,17 @@ impl Node {
 impl Core {
     /// Handles mail, from another core or from this one.
     fn mail(&mut self, from: CoreId, mail: Mail, now: Now, out: &mut Outbox) {
-        let mut posts = std::mem::take(&mut self.posts);
         match mail {
-            Mail::Request(request) => self.shard.request(request, now, &mut posts),
-            Mail::Prepare(prepare) => self.shard.prepare(prepare, now, &mut posts),
-            Mail::Decide { txn, commit } => self.shard.decide(txn, commit, now, &mut posts),
+            Mail::Request(request) => self.consult(out, |shard, posts| shard.request(request, now, posts)),
+            Mail::Prepare(prepare) => self.consult(out, |shard, posts| shard.prepare(prepare, now, posts)),
+            Mail::Decide { txn, commit } => {
+                self.consult(out, |shard, posts| shard.decide(txn, commit, now, posts));
+            }
             Mail::Leave(Leave::Query(live)) if self.leave_composite(live, out) => {}
             Mail::Leave(leave) => self.shard.leave(from, leave),
             Mail::Answer(answer) => self.answer(from, answer, out),
+            Mail::Run(run) => self.run_for(from, run, now, out),
+            Mail::Ran(run) => self.ran(run, out),
             Mail::Push(set) => self.push(from, set, now, out),
             Mail::Event { patterns, body } => self.event(&patterns, body, now, out),
             Mail::Vote(vote) => self.vote(vote, out),
@@ -369,71 +374,24 @@ impl Core {
                 self.end_live(from, &live, out);
                 self.end_composites(from, &live, out);
             }
-            Mail::Admin(Admin::Alter(alteration)) => self.shard.alter(alteration, &mut posts),
+            Mail::Admin(Admin::Alter(alteration)) => {
+                self.consult(out, |shard, posts| shard.alter(alteration, posts));
+            }
             Mail::Admin(admin) => self.admin(from, admin, out),
             Mail::Ask { number, question } => self.asked(from, number, question, now, out),
             Mail::Tell { number, share } => self.told(from, number, share, now, out),
         }
-        self.post_all(posts, out);
     }
 
     /// Tells subscribers what has changed since the last time.
     fn publish(&mut self, out: &mut Outbox) {
-        let mut posts = std::mem::take(&mut self.posts);
-        self.shard.publish(&mut posts);
-        self.post_all(posts, out);
+        self.consult(out, Shard::publish);
         for told in self.shard.told() {
             out.push(match told {
                 Told::Event(listener, event) => Output::Event(listener, event),
                 Told::Missed(listener, count) => Output::Missed(listener, count),
             });
         }
-    }
-
-    /// Sends what the shard had to say, in the buffer that every call into it uses.
-    fn post_all(&mut self, mut posts: Posts, out: &mut Outbox) {
-        for (to, mail) in posts.drain(..) {
-            match mail {
-                Mail::Answer(answer) if self.is_next(to) => self.answer(to, answer, out),
-                mail => self.post(to, mail, out),
-            }
-        }
-        self.posts = posts;
-    }
-
-    /// Hands a request to the shard that it is for.
-    fn post_request(&mut self, to: CoreId, request: Request, now: Now, out: &mut Outbox) {
-        if !self.is_next(to) {
-            return self.post(to, Mail::Request(request), out);
-        }
-        let mut posts = std::mem::take(&mut self.posts);
-        self.shard.request(request, now, &mut posts);
-        self.post_all(posts, out);
-    }
-
-    /// Whether mail to that core is for this one and behind nothing, so that it can be handled at once.
-    fn is_next(&self, to: CoreId) -> bool {
-        to == self.id && self.local.is_empty()
-    }
-
-    /// Sends mail; mail to this core itself is handled before the input's call returns.
-    fn post(&mut self, to: CoreId, mail: Mail, out: &mut Outbox) {
-        if to == self.id {
-            self.local.push_back(mail);
-        } else {
-            out.push(Output::Post(to, mail));
-        }
-    }
-
-    /// Tells the keeper of a live query or pattern that a subscriber has left.
-    fn post_leave(&mut self, watched: Watched, out: &mut Outbox) {
-        let (core, leave) = match watched {
-            Watched::Query { keeper, live, .. } => (keeper, Leave::Query(live)),
-            Watched::Pattern(live) => {
-                (self.catalog.rules().expect("patterns need a rule engine"), Leave::Pattern(live))
-            }
-        };
-        self.post(core, Mail::Leave(leave), out);
     }
 
     fn session(&mut self, conn: ConnId) -> Option<&mut Session> {

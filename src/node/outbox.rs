@@ -4,7 +4,7 @@ use super::embedded::Reply;
 use crate::base::bytes::{Body, LocalBody};
 use crate::base::ids::{ConnId, CoreId, ListenerId};
 use crate::base::limits::MOVED_INLINE_BYTES_MAX;
-use crate::message::Mail;
+use crate::message::{Mail, Run};
 use crate::store::Event;
 use std::rc::Rc;
 
@@ -90,6 +90,8 @@ pub struct Outbox {
     spare: Vec<Vec<u8>>,
     /// What they hold.
     spare_bytes: usize,
+    #[expect(clippy::vec_box, reason = "they travel as boxes")]
+    spare_runs: Vec<Box<Run>>,
 }
 
 impl Outbox {
@@ -145,6 +147,50 @@ impl Outbox {
         let buffer = self.spare.pop().unwrap_or_default();
         self.spare_bytes -= buffer.capacity();
         buffer
+    }
+
+    /// The list that the next request of a connection for another core is appended to: consecutive ones
+    /// travel together.
+    pub(super) fn run(&mut self, to: CoreId, conn: ConnId) -> &mut Run {
+        let joins = matches!(self.outputs.last(), Some(Output::Post(last, Mail::Run(run))) if *last == to && run.conn() == conn);
+        if !joins {
+            let frames = self.buffer();
+            let run = match self.spare_runs.pop() {
+                Some(mut run) => {
+                    run.renew(conn, frames);
+                    run
+                }
+                None => Box::new(Run::new(conn, frames)),
+            };
+            self.outputs.push(Output::Post(to, Mail::Run(run)));
+        }
+        match self.outputs.last_mut() {
+            Some(Output::Post(_, Mail::Run(run))) => run,
+            _ => unreachable!("just pushed"),
+        }
+    }
+
+    /// Keeps a list that is done for reuse. What it still holds is freed now, on the core that has made it.
+    pub(super) fn keep(&mut self, mut run: Box<Run>) {
+        /// Lists kept for reuse; a core rarely has more connections that ask other cores at once.
+        const SPARE_RUNS_MAX: usize = 64;
+        /// Bytes that one of them may keep: a flight of requests of common size is within it.
+        const RUN_BYTES_MAX: usize = 32 * 1024;
+        run.renew(run.conn(), Vec::new());
+        if self.spare_runs.len() < SPARE_RUNS_MAX && run.kept_bytes() <= RUN_BYTES_MAX {
+            self.spare_runs.push(run);
+        }
+    }
+
+    /// Sends frames that are there already.
+    pub(super) fn send(&mut self, conn: ConnId, frames: Vec<u8>) {
+        match self.outputs.last_mut() {
+            Some(Output::Send(last, Chunk::Frames(buffer))) if *last == conn => {
+                buffer.extend_from_slice(&frames);
+                self.recycle(frames);
+            }
+            _ => self.push(Output::Send(conn, Chunk::Frames(frames))),
+        }
     }
 
     /// The buffer that the next frame for a connection is appended to: consecutive frames

@@ -2,6 +2,7 @@
 
 use super::fence::fence;
 use super::outbox::{Outbox, Output};
+use super::point::Point;
 use super::{Core, Node};
 use crate::access::{Authorized, Denied, Subject};
 use crate::base::fault::{Code, Fault};
@@ -60,6 +61,7 @@ impl Node {
                 self.core.found(conn, id, place, now, out);
                 true
             }
+            Ok(Read::Elsewhere(id, point)) => self.core.look_up_elsewhere(conn, id, point, bytes, now, out),
             Ok(Read::Pong { timestamp }) => {
                 self.core.pong(conn, timestamp);
                 true
@@ -95,6 +97,8 @@ enum Read<'t> {
     Request(Number, Result<Planned<'t>, Denied>),
     /// A `store.get` that could be looked up at once: its id and where the record is, if there is one.
     Found(Number, Option<Place>),
+    /// One whose bucket lives on another core.
+    Elsewhere(Number, Point<'t>),
     Pong {
         timestamp: f64,
     },
@@ -174,23 +178,25 @@ impl Core {
         now: Now,
         out: &mut Outbox,
     ) {
+        let id = pending.id;
         let plan = match plan {
             // What runs at once need not be carried away and back. It is answered next: those before it are
             // for the same core, and would be waiting there for what is locked.
-            Plan::One { core, op: Op::Data { bucket, verb } }
+            Plan::One { core, op: op @ (Op::Data { .. } | Op::Transaction(_)) }
                 if self.is_next(core) && self.shard.is_unlocked() =>
             {
                 debug_assert!(self.is_free(conn), "earlier requests are answered or wait");
-                let outcome = self.shard.data(bucket, verb, now);
-                return self.complete(core, conn, (pending.id, pending.due), outcome, out);
+                return self.run_here(conn, id, op, now, out);
             }
             plan => plan,
         };
-        let id = pending.id;
         if let Some(target) = target {
             self.session(conn).expect("just seen").flight.depart(target, pending);
         }
         match plan {
+            Plan::One { core, op: op @ (Op::Data { .. } | Op::Transaction(_)) } if core != self.id => {
+                out.run(core, conn).push(id, op);
+            }
             Plan::One { core, op } => {
                 let origin = Origin { core: self.id, conn };
                 self.post_request(core, Request { origin, op }, now, out);
@@ -215,7 +221,11 @@ impl Core {
             Ok(authorized) => authorized,
             Err(denied) => return Read::Request(envelope.id, Err(denied)),
         };
-        if let Some(place) = self.look_up(conn, &authorized) {
+        let point = self.point(&authorized);
+        if let Some(point) = point.filter(|point| point.core != self.id) {
+            return Read::Elsewhere(envelope.id, point);
+        }
+        if let Some(place) = point.and_then(|point| self.look_up(conn, point)) {
             return Read::Found(envelope.id, place);
         }
         Read::Request(envelope.id, Ok(self.plan_authorized(authorized, session.subscription_count())))
@@ -284,7 +294,7 @@ impl Core {
     }
 
     /// Sends an error unless earlier answers are due. False = they are, and nothing was sent.
-    fn refuse(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) -> bool {
+    pub(super) fn refuse(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) -> bool {
         let is_free = self.is_free(conn);
         if is_free {
             self.error(conn, id, fault, out);

@@ -18,7 +18,7 @@ pub use explain::explained;
 pub use metrics::{METRICS_TYPE, metrics};
 pub use outgoing::{
     EVENT_HEAD, QUERY_HEAD, error, logged_out, login, ping, result, result_with, shutdown, subscribed,
-    transaction_results, unsubscribed, watching, welcome, whoami,
+    transaction_data, transaction_result, transaction_results, unsubscribed, watching, welcome, whoami,
 };
 pub use registry::{ServerStats, connections, server_stats, top_lag};
 pub use stats::{QueryEntry, StoreStats, administered, bucket_schema, buckets, queries, store_stats};

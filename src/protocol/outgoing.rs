@@ -41,15 +41,27 @@ pub fn result_with(out: &mut Vec<u8>, id: Number, data: impl FnOnce(&mut Vec<u8>
 /// `data` of a transaction's answer (S-159).
 pub fn transaction_results(out: &mut Vec<u8>, results: &[Json]) {
     out.reserve(results.iter().map(|result| result.as_bytes().len() + 24).sum());
+    transaction_data(out, |out| {
+        for (index, result) in results.iter().enumerate() {
+            transaction_result(out, index, result.as_bytes());
+        }
+    });
+}
+
+/// The same with its results written on the way, by [`transaction_result`].
+pub fn transaction_data(out: &mut Vec<u8>, results: impl FnOnce(&mut Vec<u8>)) {
     out.extend_from_slice(br#"{"results":["#);
-    for (index, result) in results.iter().enumerate() {
-        out.extend_from_slice(if index == 0 { br#"{"index":"# } else { br#",{"index":"# });
-        json::digits(out, index as u64);
-        out.extend_from_slice(br#","data":"#);
-        out.extend_from_slice(result.as_bytes());
-        out.push(b'}');
-    }
+    results(out);
     out.extend_from_slice(b"]}");
+}
+
+/// What one operation of a transaction comes to; they come in order.
+pub fn transaction_result(out: &mut Vec<u8>, index: usize, data: &[u8]) {
+    out.extend_from_slice(if index == 0 { br#"{"index":"# } else { br#",{"index":"# });
+    json::digits(out, index as u64);
+    out.extend_from_slice(br#","data":"#);
+    out.extend_from_slice(data);
+    out.push(b'}');
 }
 
 /// An error (P-73, P-74). Failures of the envelope go out with id 0 (P-42).

@@ -10,6 +10,9 @@ use crate::base::json::Number;
 use crate::base::limits::{FLIGHT_BYTES_MAX, FLIGHT_REQUESTS_MAX};
 use std::collections::VecDeque;
 
+/// Requests that the queue of a burst has room for from the beginning.
+const BURST_REQUESTS: usize = 16;
+
 /// Where a request executes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Target {
@@ -88,7 +91,10 @@ impl Flight {
         self.target = Some(target);
         self.bytes += pending.bytes as usize;
         match self.first {
-            Some(_) => self.rest.get_or_insert_default().push_back(pending),
+            Some(_) => {
+                let rest = self.rest.get_or_insert_with(|| Box::new(VecDeque::with_capacity(BURST_REQUESTS)));
+                rest.push_back(pending);
+            }
             None => self.first = Some(pending),
         }
     }

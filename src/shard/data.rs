@@ -6,7 +6,7 @@ use crate::base::fault::Fault;
 use crate::base::ids::BucketId;
 use crate::base::limits::BULK_RECORDS_MAX;
 use crate::base::time::Now;
-use crate::message::{Filter, Json, Key, Outcome, Question, Read, Verb};
+use crate::message::{Data, Filter, Key, Question, Read, Verb};
 use crate::store::{self, Bucket, Record, SlotNumber, View, Write, Writes};
 use smallvec::smallvec;
 
@@ -19,24 +19,43 @@ pub struct Place {
 
 impl Shard {
     /// Reads or writes one bucket that lives here. The caller has seen that nobody stands in the way
-    /// ([`Shard::is_unlocked`], or its locks).
-    pub fn data(&mut self, id: BucketId, verb: Verb, now: Now) -> Outcome {
+    /// ([`Shard::is_unlocked`], or its locks). `answer` is shown what the request comes to, before
+    /// anybody else can see it; what of the verb is not needed any more stays in it.
+    ///
+    /// # Errors
+    /// Why nothing was done; then `answer` was not called.
+    pub fn data(
+        &mut self,
+        id: BucketId,
+        verb: &mut Verb,
+        now: Now,
+        answer: impl FnOnce(Data<'_>),
+    ) -> Result<(), Fault> {
         if let Some(fault) = self.gone(id) {
-            return Outcome::Fault(Box::new(fault));
+            return Err(fault);
         }
         match verb {
-            Verb::Read(question) => Outcome::Data(read(View::committed(&self.buckets[&id]), &question)),
+            Verb::Read(question) => read(View::committed(&self.buckets[&id]), question, answer),
             Verb::Clear => {
                 self.clear(id);
-                Outcome::Data(Json::Fixed(r#"{"cleared":true}"#))
+                answer(Data::Fixed(r#"{"cleared":true}"#));
             }
-            verb => match self.write(id, verb, now) {
-                Ok((outcome, writes)) => {
-                    self.commit([(id, writes)]);
-                    outcome
-                }
-                Err(fault) => Outcome::Fault(Box::new(fault)),
-            },
+            verb => {
+                let writes = self.write(id, verb, now, answer)?;
+                self.commit([(id, writes)]);
+            }
+        }
+        Ok(())
+    }
+
+    /// The record of that key, if there is one. The caller has seen that nobody stands in the way. O(1).
+    ///
+    /// # Errors
+    /// If the bucket has been dropped.
+    pub fn get(&self, id: BucketId, key: &[u8]) -> Result<Option<&Record>, Fault> {
+        match self.gone(id) {
+            Some(fault) => Err(fault),
+            None => Ok(self.buckets[&id].get(key)),
         }
     }
 
@@ -55,47 +74,53 @@ impl Shard {
         self.buckets[&place.bucket].at(place.slot)
     }
 
-    /// The answer to a write, and what is to be committed for it.
-    fn write(&mut self, id: BucketId, verb: Verb, now: Now) -> Result<(Outcome, Writes), Fault> {
+    /// What is to be committed for a write.
+    fn write(
+        &mut self,
+        id: BucketId,
+        verb: &mut Verb,
+        now: Now,
+        answer: impl FnOnce(Data<'_>),
+    ) -> Result<Writes, Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
         let (random, scratch, lent) = (&mut self.random, &self.scratch, &mut self.lent);
         let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch, lent };
-        let (json, writes) = match verb {
-            Verb::Insert(data) => {
-                let record = writer.insert(&data)?;
-                let json = Json::Record(record.clone());
-                return Ok((Outcome::Written { json, spent: data }, smallvec![Write::Insert(record)]));
-            }
+        let write = match verb {
+            Verb::Insert(data) => Write::Insert(writer.insert(data)?),
             Verb::Update { key, data, if_version } => {
                 let view = View::committed(writer.bucket);
-                let record = writer.update(view, &key, &data, if_version)?;
-                let json = Json::Record(record.clone());
-                return Ok((Outcome::Written { json, spent: data }, smallvec![Write::Update(record)]));
+                Write::Update(writer.update(view, key, data, *if_version)?)
             }
+            Verb::Upsert(data) => writer.upsert(data)?,
             Verb::Delete { key, if_version } => {
-                let is_there = writer.delete(View::committed(writer.bucket), &key, if_version)?;
-                (DELETED, is_there.then(|| Write::delete(key)).into_iter().collect())
-            }
-            Verb::Upsert(data) => {
-                let (record, writes) = writer.upsert(&data)?;
-                return Ok((Outcome::Written { json: Json::Record(record), spent: data }, writes));
+                let is_there = writer.delete(View::committed(writer.bucket), key, *if_version)?;
+                answer(DELETED);
+                return Ok(is_there.then(|| Write::delete(std::mem::take(key))).into_iter().collect());
             }
             Verb::InsertMany(data) => {
-                let (records, writes) = writer.insert_many(&data)?;
-                (array(&records), writes)
+                let (records, writes) = writer.insert_many(data)?;
+                answer(array(&records));
+                return Ok(writes);
             }
             Verb::UpdateMany(what) => {
-                let (filter, data) = *what;
-                let keys = matching(writer.bucket, &filter)?;
-                (number(keys.len()), writer.update_many(keys, &data)?)
+                let (filter, data) = &**what;
+                let keys = matching(writer.bucket, filter)?;
+                let number = number(keys.len());
+                let writes = writer.update_many(keys, data)?;
+                answer(number);
+                return Ok(writes);
             }
             Verb::DeleteMany(filter) => {
-                let keys = matching(writer.bucket, &filter)?;
-                (number(keys.len()), keys.into_iter().map(Write::delete).collect())
+                let keys = matching(writer.bucket, filter)?;
+                answer(number(keys.len()));
+                return Ok(keys.into_iter().map(Write::delete).collect());
             }
             Verb::Clear | Verb::Read(_) => unreachable!("nothing to be committed"),
         };
-        Ok((Outcome::Data(json), writes))
+        if let Write::Insert(record) | Write::Update(record) = &write {
+            answer(Data::Record(record));
+        }
+        Ok(smallvec![write])
     }
 }
 
@@ -110,27 +135,24 @@ fn matching(bucket: &Bucket, filter: &Filter) -> Result<Vec<Key>, Fault> {
     Ok(keys)
 }
 
-fn number(n: usize) -> Json {
-    Json::Text(n.to_string().into_bytes())
+fn number(n: usize) -> Data<'static> {
+    Data::Text(n.to_string().into_bytes())
 }
 
-fn array(records: &[Record]) -> Json {
+fn array(records: &[Record]) -> Data<'static> {
     let mut text = Vec::new();
     store::write_records(records, &mut text);
-    Json::Text(text)
+    Data::Text(text)
 }
 
-/// Answers a question; a single record is shared, not copied.
-pub(super) fn read(view: View<'_>, question: &Question) -> Json {
-    match question.read {
-        Read::Get(_) | Read::One => match question.find(view) {
-            Some(record) => Json::Record(record.clone()),
-            None => Json::Fixed("null"),
-        },
+/// Answers a question.
+pub(super) fn read(view: View<'_>, question: &Question, answer: impl FnOnce(Data<'_>)) {
+    answer(match question.read {
+        Read::Get(_) | Read::One => question.find(view).map_or(Data::Fixed("null"), Data::Record),
         _ => {
             let mut text = Vec::new();
             question.evaluate(view, &mut text);
-            Json::Text(text)
+            Data::Text(text)
         }
-    }
+    });
 }

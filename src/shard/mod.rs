@@ -19,7 +19,7 @@ use crate::base::moment::Sequencer;
 use crate::base::random::Random;
 use crate::base::time::Now;
 use crate::message::{
-    Answer, BucketFigures, Leave, Mail, Op, Origin, Outcome, ReadFigures, Request, RulesFigures,
+    Answer, BucketFigures, Json, Leave, Mail, Op, Origin, Outcome, ReadFigures, Request, RulesFigures,
 };
 use crate::query::{self, Bound};
 use crate::reactive::{Explanation, LiveQueries};
@@ -32,6 +32,7 @@ use events::Listeners;
 pub use events::Told;
 use hashbrown::HashMap;
 use lent::Lent;
+use smallvec::SmallVec;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use transaction::{Overlay, Prepared};
@@ -202,8 +203,25 @@ impl Shard {
     fn run(&mut self, request: Request, now: Now, out: &mut Posts) {
         let Request { origin, op } = request;
         match op {
-            Op::Data { bucket, verb } => answer(out, origin, self.data(bucket, verb, now)),
-            Op::Transaction(steps) => self.transaction(origin, steps, now, out),
+            Op::Data { bucket, mut verb } => {
+                let mut json = Json::Fixed("");
+                let outcome = match self.data(bucket, &mut verb, now, |data| json = data.share()) {
+                    Ok(()) => match verb.into_data() {
+                        Some(spent) => Outcome::Written { json, spent },
+                        None => Outcome::Data(json),
+                    },
+                    Err(fault) => Outcome::Fault(Box::new(fault)),
+                };
+                answer(out, origin, outcome);
+            }
+            Op::Transaction(steps) => {
+                let mut results = SmallVec::with_capacity(steps.len());
+                let outcome = match self.transaction(&steps, now, |_, data| results.push(data.share())) {
+                    Ok(()) => Outcome::Results(results),
+                    Err(fault) => Outcome::Fault(Box::new(fault)),
+                };
+                answer(out, origin, outcome);
+            }
             Op::Subscribe { query, bound } => self.subscribe(origin, query, *bound, out),
             Op::Rules(call) => self.rules(origin, *call, now, out),
         }

@@ -2,13 +2,13 @@
 
 use super::data::read;
 use super::write::{DELETED, Writer};
-use super::{Posts, Shard, answer};
+use super::{Posts, Shard};
 use crate::base::fault::{Code, Fault};
 use crate::base::ids::{BucketId, TxnId};
 use crate::base::limits::TRANSACTION_RESULT_BYTES_MAX;
 use crate::base::moment::Moment;
 use crate::base::time::Now;
-use crate::message::{Json, Mail, Origin, Outcome, PlacedResults, Prepare, Step, Target, Verb, Vote};
+use crate::message::{Data, Mail, PlacedResults, Prepare, Step, Target, Verb, Vote};
 use crate::store::{Delta, View, Writes};
 use crate::txn::{Intent, Ticket};
 use smallvec::SmallVec;
@@ -44,30 +44,28 @@ impl Overlay {
 }
 
 impl Shard {
-    /// A transaction whose buckets all live here: one message, one atomic change set.
-    pub(super) fn transaction(
+    /// A transaction whose buckets all live here: one message, one atomic change set. The caller has
+    /// seen that nobody stands in the way. `result` is shown what each operation comes to, in order, before
+    /// anybody else can see it.
+    ///
+    /// # Errors
+    /// Why nothing was done; then what `result` was shown never was.
+    pub fn transaction(
         &mut self,
-        origin: Origin,
-        steps: Vec<Step<Target>>,
+        steps: &[Step<Target>],
         now: Now,
-        out: &mut Posts,
-    ) {
-        let mut results = SmallVec::with_capacity(steps.len());
+        result: impl FnMut(usize, Data<'_>),
+    ) -> Result<(), Fault> {
         let mut overlay = std::mem::take(&mut self.overlay);
-        let placed = steps.iter().enumerate();
-        match self.execute(&mut overlay, placed, now, |_, result| results.push(result)) {
-            Ok(()) => {
-                answer(out, origin, Outcome::Results(results));
-                self.commit(overlay.drain());
-            }
-            Err((_, fault)) => {
-                answer(out, origin, Outcome::Fault(Box::new(fault)));
-                overlay.0.clear();
-            }
+        let done = self.execute(&mut overlay, steps.iter().enumerate(), now, result);
+        match done {
+            Ok(()) => self.commit(overlay.drain()),
+            Err(_) => overlay.0.clear(),
         }
         if overlay.0.capacity() <= KEPT_BUCKETS_MAX {
             self.overlay = overlay;
         }
+        done.map_err(|(_, fault)| fault)
     }
 
     /// Executes a part on an overlay and votes; with a ticket, it is held under its locks until the
@@ -86,7 +84,7 @@ impl Shard {
                 let mut results = PlacedResults::with_capacity(steps.len());
                 let placed = steps.iter().map(|(place, step)| (*place, step));
                 let mut overlay = Overlay::default();
-                self.execute(&mut overlay, placed, now, |place, result| results.push((place, result)))
+                self.execute(&mut overlay, placed, now, |place, data| results.push((place, data.share())))
                     .map(|()| (results, overlay))
             }
             true => Err((0, Fault::new(Code::InternalError, "to be split"))),
@@ -170,45 +168,57 @@ impl Shard {
         overlay: &mut Overlay,
         steps: impl Iterator<Item = (usize, &'a Step<Target>)>,
         now: Now,
-        mut result: impl FnMut(usize, Json),
+        mut result: impl FnMut(usize, Data<'_>),
     ) -> Result<(), (usize, Fault)> {
         let mut bytes = 0;
         for (place, Step { bucket, verb }) in steps {
+            let answer = |data: Data<'_>| {
+                bytes += data.as_bytes().len();
+                if bytes <= TRANSACTION_RESULT_BYTES_MAX {
+                    result(place, data);
+                }
+            };
             let done = match bucket {
                 Ok(id) => match self.gone(*id) {
-                    None => self.step(overlay, *id, verb, now),
+                    None => self.step(overlay, *id, verb, now, answer),
                     // S-174 [PIN]
                     Some(fault) => Err(Fault { code: Code::InternalError, ..fault }),
                 },
                 Err(name) => Err(Fault { code: Code::InternalError, ..Fault::bucket_not_defined(name) }),
             };
-            let json = done.map_err(|fault| (place, fault))?;
-            bytes += json.as_bytes().len();
+            done.map_err(|fault| (place, fault))?;
             if bytes > TRANSACTION_RESULT_BYTES_MAX {
                 return Err((place, too_large(place)));
             }
-            result(place, json);
         }
         Ok(())
     }
 
-    fn step(&mut self, overlay: &mut Overlay, id: BucketId, verb: &Verb, now: Now) -> Result<Json, Fault> {
+    fn step(
+        &mut self,
+        overlay: &mut Overlay,
+        id: BucketId,
+        verb: &Verb,
+        now: Now,
+        answer: impl FnOnce(Data<'_>),
+    ) -> Result<(), Fault> {
         let bucket = self.buckets.get_mut(&id).expect("requests name buckets that live here");
         let (random, scratch, lent) = (&mut self.random, &self.scratch, &mut self.lent);
         let mut writer = Writer { bucket, random, unix_ms: now.unix_ms, scratch, lent };
         let delta = overlay.delta(id);
-        Ok(match verb {
-            Verb::Insert(data) => Json::Record(writer.insert_in(delta, data)?),
+        match verb {
+            Verb::Insert(data) => writer.insert_in(delta, data, answer)?,
             Verb::Update { key, data, if_version } => {
-                Json::Record(writer.update_in(delta, key.clone(), data, *if_version)?)
+                writer.update_in(delta, key.clone(), data, *if_version, answer)?;
             }
             Verb::Delete { key, if_version } => {
                 writer.delete_in(delta, key.clone(), *if_version)?;
-                DELETED
+                answer(DELETED);
             }
-            Verb::Read(question) => read(View::with(writer.bucket, delta), question),
+            Verb::Read(question) => read(View::with(writer.bucket, delta), question, answer),
             other => unreachable!("S-163: no transaction has {other:?}"),
-        })
+        }
+        Ok(())
     }
 }
 

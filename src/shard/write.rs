@@ -4,12 +4,11 @@ use super::lent::Lent;
 use crate::base::fault::{Code, Fault};
 use crate::base::json::{self, Number, Object, Raw};
 use crate::base::random::Random;
-use crate::message::{Json, Key};
+use crate::message::{Data, Key};
 use crate::store::{self, Bucket, Delta, Record, Scratch, Stamp, View, Write, Writes};
-use smallvec::smallvec;
 
 /// What a delete answers, whether or not there was a record (S-94).
-pub(super) const DELETED: Json = Json::Fixed(r#"{"deleted":true}"#);
+pub(super) const DELETED: Data<'static> = Data::Fixed(r#"{"deleted":true}"#);
 
 /// A bucket that a request writes to. Nothing is changed but the counter: what comes out are
 /// records and changes to be committed.
@@ -57,7 +56,12 @@ impl Writer<'_> {
     }
 
     /// An insert of a transaction: a key that exists is a conflict (S-176).
-    pub(super) fn insert_in(&mut self, delta: &mut Delta, data: &Object) -> Result<Record, Fault> {
+    pub(super) fn insert_in(
+        &mut self,
+        delta: &mut Delta,
+        data: &Object,
+        answer: impl FnOnce(Data<'_>),
+    ) -> Result<(), Fault> {
         let record = self.prepare(data)?;
         let key = self.bucket.key_of(&record);
         let view = View::with(self.bucket, delta);
@@ -65,8 +69,9 @@ impl Writer<'_> {
             return Err(key_conflict(self.bucket, &key));
         }
         store::check_besides_key(view, &record)?;
-        self.note_insert(delta, key, &record);
-        Ok(record)
+        answer(Data::Record(&record));
+        self.note_insert(delta, key, record);
+        Ok(())
     }
 
     /// An update of a transaction.
@@ -76,12 +81,14 @@ impl Writer<'_> {
         key: Key,
         data: &Object,
         if_version: Option<Number>,
-    ) -> Result<Record, Fault> {
+        answer: impl FnOnce(Data<'_>),
+    ) -> Result<(), Fault> {
         let record = self.update(View::with(self.bucket, delta), &key, data, if_version)?;
-        if let Some(replaced) = delta.update(self.bucket.definition(), key, record.clone()) {
+        answer(Data::Record(&record));
+        if let Some(replaced) = delta.update(self.bucket.definition(), key, record) {
             self.lent.free(replaced);
         }
-        Ok(record)
+        Ok(())
     }
 
     /// A delete of a transaction.
@@ -106,7 +113,7 @@ impl Writer<'_> {
             let record = self.prepare(data)?;
             store::check_insert(View::with(self.bucket, &delta), &record)?;
             let key = self.bucket.key_of(&record);
-            self.note_insert(&mut delta, key, &record);
+            self.note_insert(&mut delta, key, record.clone());
             records.push(record);
         }
         Ok((records, delta.into_writes()))
@@ -116,25 +123,21 @@ impl Writer<'_> {
     pub(super) fn update_many(&mut self, keys: Vec<Key>, data: &Object) -> Result<Writes, Fault> {
         let mut delta = Delta::default();
         for key in keys {
-            self.update_in(&mut delta, key, data, None)?;
+            self.update_in(&mut delta, key, data, None, |_| {})?;
         }
         Ok(delta.into_writes())
     }
 
     /// A.5: an update if the data names a key that exists, otherwise an insert.
-    pub(super) fn upsert(&mut self, data: &Object) -> Result<(Record, Writes), Fault> {
+    pub(super) fn upsert(&mut self, data: &Object) -> Result<Write, Fault> {
         let definition = self.bucket.definition();
         let key = data.get(&definition.fields()[definition.key_field()].quoted);
         match key.filter(|key| self.bucket.get(key.as_bytes()).is_some()) {
             Some(key) => {
                 let key = Key::from_slice(key.as_bytes());
-                let record = self.update(View::committed(self.bucket), &key, data, None)?;
-                Ok((record.clone(), smallvec![Write::Update(record)]))
+                self.update(View::committed(self.bucket), &key, data, None).map(Write::Update)
             }
-            None => {
-                let record = self.insert(data)?;
-                Ok((record.clone(), smallvec![Write::Insert(record)]))
-            }
+            None => self.insert(data).map(Write::Insert),
         }
     }
 
@@ -146,9 +149,9 @@ impl Writer<'_> {
     }
 
     /// Later inserts of the same transaction count on (S-169, S-180).
-    fn note_insert(&mut self, delta: &mut Delta, key: Key, record: &Record) {
-        delta.insert(self.bucket.definition(), key, record.clone());
-        self.bucket.catch_up(record);
+    fn note_insert(&mut self, delta: &mut Delta, key: Key, record: Record) {
+        self.bucket.catch_up(&record);
+        delta.insert(self.bucket.definition(), key, record);
     }
 }
 

@@ -18,7 +18,7 @@ use super::trim::Trim;
 use super::tuning::Tuning;
 use crate::base::ids::{ConnId, CoreId};
 use crate::base::limits::MAPPED_AHEAD_BYTES;
-use crate::node::{Chunk, Input, Node, Outbox, Output};
+use crate::node::{Chunk, Input, Mail, Node, Outbox, Output};
 use crossbeam_channel::Sender;
 use monoio::net::TcpStream;
 use std::cell::{Cell, RefCell};
@@ -325,7 +325,7 @@ impl CoreLoop {
             while let Some(parcel) = inbox.next() {
                 match parcel {
                     Parcel::Mail(from, mut mail) => {
-                        handled += mail.len();
+                        handled += mail.iter().map(Mail::weight).sum::<usize>();
                         let more = !inbox.is_empty() && handled < turn_budget;
                         self.drive(Input::Posted { from, mail: &mut mail, more });
                         self.outgoing.recycle(mail);
