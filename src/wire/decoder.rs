@@ -254,15 +254,25 @@ fn take_whole(head: &Head, input: &mut Input<'_>, limits: &Limits) -> Result<Opt
 /// Checks the payload of a message; that of one which came in pieces was checked as it came.
 fn message(kind: Opcode, payload: &[u8]) -> Result<Message<'_>, Violation> {
     Ok(match kind {
-        Opcode::Text => {
-            Message::Text(simdutf8::basic::from_utf8(payload).map_err(|_| Violation::InvalidUtf8)?)
-        }
+        Opcode::Text => Message::Text(text(payload).ok_or(Violation::InvalidUtf8)?),
         Opcode::Binary => Message::Binary(payload),
         Opcode::Ping => Message::Ping(payload),
         Opcode::Pong => Message::Pong(payload),
         Opcode::Close => Message::Close(close::parse(payload)?),
         Opcode::Continuation => unreachable!("a fragment has the kind of its message"),
     })
+}
+
+/// The payload as UTF-8.
+fn text(payload: &[u8]) -> Option<&str> {
+    /// Up to so many bytes, a loop over words that looks for other than ASCII has finished before the
+    /// vector unit's way of validating has set out.
+    const SHORT_BYTES: usize = 512;
+    if payload.len() <= SHORT_BYTES {
+        std::str::from_utf8(payload).ok()
+    } else {
+        simdutf8::basic::from_utf8(payload).ok()
+    }
 }
 
 #[cfg(test)]

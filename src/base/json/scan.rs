@@ -25,6 +25,7 @@ pub(super) fn scan(text: &str, tape: &mut Tape) -> bool {
 /// The text is not taken.
 type Taken<T> = Option<T>;
 
+/// Lives in registers: what changes it is compiled into one function, and what is not is called with copies.
 struct Scanner<'a> {
     text: &'a str,
     at: usize,
@@ -49,6 +50,7 @@ const DOUBLE_BYTES_MAX: usize = 32;
 const PLAIN_PLACES_MAX: usize = 6;
 
 impl Scanner<'_> {
+    #[inline(always)]
     fn document(&mut self) -> Taken<()> {
         loop {
             self.skip_space();
@@ -68,6 +70,7 @@ impl Scanner<'_> {
     }
 
     /// Takes a scalar, or the beginning of a container up to its first value. True = that follows.
+    #[inline(always)]
     fn begin_value(&mut self) -> Taken<bool> {
         match self.peek() {
             b'"' => self.string()?,
@@ -80,6 +83,7 @@ impl Scanner<'_> {
         Some(false)
     }
 
+    #[inline(always)]
     fn begin_container(&mut self) -> Taken<bool> {
         self.depth += 1;
         if self.depth > JSON_DEPTH_MAX {
@@ -106,6 +110,7 @@ impl Scanner<'_> {
     }
 
     /// Behind a value of an open container: whether there is another one, which then begins here.
+    #[inline(always)]
     fn has_next(&mut self, open: u32) -> Taken<bool> {
         self.skip_space();
         let (is_object, container) = match &mut self.tape.nodes[open as usize] {
@@ -132,6 +137,7 @@ impl Scanner<'_> {
     }
 
     /// At the bracket that ends the container.
+    #[inline(always)]
     fn end_container(&mut self, open: u32) {
         self.at += 1;
         self.depth -= 1;
@@ -159,6 +165,7 @@ impl Scanner<'_> {
     }
 
     /// A member's name and its colon.
+    #[inline(always)]
     fn name(&mut self) -> Taken<()> {
         self.string()?;
         self.skip_space();
@@ -169,6 +176,7 @@ impl Scanner<'_> {
         Some(())
     }
 
+    #[inline(always)]
     fn string(&mut self) -> Taken<()> {
         if self.peek() != b'"' {
             return None;
@@ -186,23 +194,11 @@ impl Scanner<'_> {
         }
     }
 
-    /// A string from its start on, whose first backslash is at `at`.
-    fn escaped(&mut self, start: usize, mut at: usize) -> Taken<()> {
-        let text = self.text.as_bytes();
+    /// The rest of a string from its start on, whose first backslash is at `at`.
+    #[inline(always)]
+    fn escaped(&mut self, start: usize, at: usize) -> Taken<()> {
         let from = position(self.tape.strings.len());
-        let (mut copied, mut is_canonical) = (start, true);
-        while text.get(at)? == &b'\\' {
-            self.tape.strings.push_str(&self.text[copied..at]);
-            let escape = Escape::read(&text[at + 1..])?;
-            self.tape.strings.push(escape.character);
-            is_canonical &= escape.is_canonical;
-            copied = at + 1 + escape.bytes;
-            at = copied + plain_prefix(&text[copied..]);
-        }
-        if text[at] != b'"' {
-            return None;
-        }
-        self.tape.strings.push_str(&self.text[copied..at]);
+        let (at, is_canonical) = unescape(self.text, &mut self.tape.strings, start, at)?;
         self.at = at + 1;
         if !is_canonical {
             self.odd_until = self.at;
@@ -211,6 +207,7 @@ impl Scanner<'_> {
         self.push(Node::Escaped { start, end, from, until: position(self.tape.strings.len()) })
     }
 
+    #[inline(always)]
     fn literal(&mut self, text: &[u8], node: Node) -> Taken<()> {
         if !self.text.as_bytes()[self.at..].starts_with(text) {
             return None;
@@ -219,18 +216,26 @@ impl Scanner<'_> {
         self.push(node)
     }
 
+    #[inline(always)]
     fn number(&mut self) -> Taken<()> {
         let start = self.at;
         let is_negative = self.peek() == b'-';
         self.at += usize::from(is_negative);
         let starts_with_zero = self.peek() == b'0';
-        let mut count = 0;
-        let whole = self.digits(&mut count);
+        let digits_at = self.at;
+        let whole = digits(self.text.as_bytes(), &mut self.at);
+        let count = self.at - digits_at;
         if count == 0 || count > INTEGER_DIGITS_MAX || (starts_with_zero && count > 1) {
             return None;
         }
         if matches!(self.peek(), b'.' | b'e' | b'E') {
-            return self.decimal(start, is_negative, whole, count);
+            let decimal = Decimal { start, is_negative, whole, digits: count };
+            let (number, at, is_canonical) = decimal.read(self.text.as_bytes(), self.at)?;
+            self.at = at;
+            if !is_canonical {
+                self.odd_until = at;
+            }
+            return self.push(Node::Number(number));
         }
         if is_negative && whole == 0 {
             self.odd_until = self.at;
@@ -238,72 +243,14 @@ impl Scanner<'_> {
         self.push(Node::Number(Number::Signed(signed(is_negative, whole)?)))
     }
 
-    /// Behind so many digits of a number, where its point or its exponent is.
-    #[expect(clippy::cast_precision_loss, reason = "of at most 15 digits")]
-    fn decimal(&mut self, start: usize, is_negative: bool, whole: u64, digits: usize) -> Taken<()> {
-        let (mut places, mut fraction) = (0, 0);
-        if self.peek() == b'.' {
-            self.at += 1;
-            fraction = self.digits(&mut places);
-            if places == 0 {
-                return None;
-            }
-        }
-        if digits + places > DECIMAL_DIGITS_MAX || matches!(self.peek(), b'e' | b'E') {
-            return self.double(start);
-        }
-        if places > PLAIN_PLACES_MAX || fraction.is_multiple_of(10) {
-            self.odd_until = self.at;
-        }
-        let scale = power_of_ten(places);
-        let mantissa = signed(is_negative, whole * scale + fraction)?;
-        self.push(Node::Number(Number::from_f64(mantissa as f64 / scale as f64)))
-    }
-
-    /// Behind the digits of a number that is not simply a quotient, and may have an exponent.
-    fn double(&mut self, start: usize) -> Taken<()> {
-        if matches!(self.peek(), b'e' | b'E') {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), b'+' | b'-'));
-            let mut count = 0;
-            self.digits(&mut count);
-            if count == 0 {
-                return None;
-            }
-        }
-        let text = &self.text[start..self.at];
-        let value: f64 = text.parse().ok()?;
-        if !value.is_finite() {
-            return None;
-        }
-        let number = Number::from_f64(value);
-        let mut canonical: SmallVec<[u8; DOUBLE_BYTES_MAX]> = SmallVec::new();
-        number.write(&mut canonical);
-        if canonical.as_slice() != text.as_bytes() {
-            self.odd_until = self.at;
-        }
-        self.push(Node::Number(number))
-    }
-
-    /// The value of the digits here, modulo 2^64, and how many there are.
-    fn digits(&mut self, count: &mut usize) -> u64 {
-        let mut value = 0_u64;
-        while let digit @ b'0'..=b'9' = self.peek() {
-            value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
-            *count += 1;
-            self.at += 1;
-        }
-        value
-    }
-
     /// Nodes are made where they stay: returning them through memory would make the processor wait.
-    #[inline]
+    #[inline(always)]
     fn push(&mut self, node: Node) -> Taken<()> {
         self.tape.nodes.push(node);
         Some(())
     }
 
-    #[inline]
+    #[inline(always)]
     fn skip_space(&mut self) {
         while matches!(self.peek(), b' ' | b'\n' | b'\r' | b'\t') {
             self.at += 1;
@@ -312,10 +259,97 @@ impl Scanner<'_> {
     }
 
     /// The byte here, or 0, which no JSON text contains, at the end.
-    #[inline]
+    #[inline(always)]
     fn peek(&self) -> u8 {
         self.text.as_bytes().get(self.at).copied().unwrap_or(0)
     }
+}
+
+/// Appends a string from its start on, whose first backslash is at `at`. Where its last quote is, and
+/// whether all is as canonical text has it.
+#[inline(never)]
+fn unescape(text: &str, strings: &mut String, start: usize, mut at: usize) -> Taken<(usize, bool)> {
+    let bytes = text.as_bytes();
+    let (mut copied, mut is_canonical) = (start, true);
+    while bytes.get(at)? == &b'\\' {
+        strings.push_str(&text[copied..at]);
+        let escape = Escape::read(&bytes[at + 1..])?;
+        strings.push(escape.character);
+        is_canonical &= escape.is_canonical;
+        copied = at + 1 + escape.bytes;
+        at = copied + plain_prefix(&bytes[copied..]);
+    }
+    if bytes[at] != b'"' {
+        return None;
+    }
+    strings.push_str(&text[copied..at]);
+    Some((at, is_canonical))
+}
+
+/// The value of the digits at `at`, modulo 2^64, which then is behind them.
+#[inline(always)]
+fn digits(text: &[u8], at: &mut usize) -> u64 {
+    let mut value = 0_u64;
+    while let Some(digit @ b'0'..=b'9') = text.get(*at) {
+        value = value.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        *at += 1;
+    }
+    value
+}
+
+/// A number whose digits before its point or exponent have been read.
+struct Decimal {
+    start: usize,
+    is_negative: bool,
+    whole: u64,
+    digits: usize,
+}
+
+impl Decimal {
+    /// From where its point or its exponent is: the number, where it ends, and whether it is canonical text.
+    #[inline(never)]
+    #[expect(clippy::cast_precision_loss, reason = "of at most 15 digits")]
+    fn read(self, text: &[u8], mut at: usize) -> Taken<(Number, usize, bool)> {
+        let (mut places, mut fraction) = (0, 0);
+        if text[at] == b'.' {
+            at += 1;
+            let start = at;
+            fraction = digits(text, &mut at);
+            places = at - start;
+            if places == 0 {
+                return None;
+            }
+        }
+        if self.digits + places > DECIMAL_DIGITS_MAX || matches!(text.get(at), Some(b'e' | b'E')) {
+            return double(text, self.start, at);
+        }
+        let scale = power_of_ten(places);
+        let mantissa = signed(self.is_negative, self.whole * scale + fraction)?;
+        let is_canonical = places <= PLAIN_PLACES_MAX && !fraction.is_multiple_of(10);
+        Some((Number::from_f64(mantissa as f64 / scale as f64), at, is_canonical))
+    }
+}
+
+/// The same for a number that is not simply a quotient, from behind its digits.
+fn double(text: &[u8], start: usize, mut at: usize) -> Taken<(Number, usize, bool)> {
+    if matches!(text.get(at), Some(b'e' | b'E')) {
+        at += 1;
+        at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+        let exponent_at = at;
+        digits(text, &mut at);
+        if at == exponent_at {
+            return None;
+        }
+    }
+    let text = &text[start..at];
+    let value: f64 = std::str::from_utf8(text).ok()?.parse().ok()?;
+    if !value.is_finite() {
+        return None;
+    }
+    let number = Number::from_f64(value);
+    let mut canonical: SmallVec<[u8; DOUBLE_BYTES_MAX]> = SmallVec::new();
+    number.write(&mut canonical);
+    Some((number, at, canonical.as_slice() == text))
 }
 
 /// What follows a backslash.
