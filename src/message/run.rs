@@ -119,18 +119,28 @@ impl Run {
         }
     }
 
-    /// Takes out what has not been answered, to be asked one by one.
+    /// Takes out what has not been answered, to be asked one by one. What has been stays, and goes home.
     pub fn take_rest(&mut self) -> Vec<Op> {
+        let (answered, rest) = self.asked.split_at(self.answered);
         let mut keys = &self.keys[..];
-        let mut ops = self.ops.drain(..);
-        let all = self.asked.iter().map(|asked| match asked.what {
+        let mut answered_ops = 0;
+        for asked in answered {
+            match asked.what {
+                What::Get { key_bytes, .. } => {
+                    split(&mut keys, key_bytes);
+                }
+                What::Op => answered_ops += 1,
+            }
+        }
+        let mut ops = self.ops.drain(answered_ops..);
+        let rest = rest.iter().map(|asked| match asked.what {
             What::Get { bucket, key_bytes } => {
                 let key = Key::from_slice(split(&mut keys, key_bytes));
                 Op::Data { bucket, verb: Verb::Read(Question::unfiltered(Read::Get(key))) }
             }
             What::Op => ops.next().expect("as many as there are"),
         });
-        all.skip(self.answered).collect()
+        rest.collect()
     }
 
     /// Takes the answers.
@@ -190,6 +200,7 @@ mod tests {
             for (op, bucket) in rest.iter().rev().zip([3, 2, 1]) {
                 assert!(op.contains(&format!("BucketId({bucket})")), "{op}");
             }
+            assert_eq!(run.ops.len(), usize::from(answered >= 2), "what is answered goes home");
             assert!(rest.last().is_none_or(|op| op.contains("Get([34, 98, 99, 34])")), "{rest:?}");
             run.renew(ConnId { slot: 3, generation: 4 }, Vec::new());
             assert_eq!((run.len(), run.answered(), run.take_rest().len()), (0, 0, 0));

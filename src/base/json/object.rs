@@ -73,6 +73,58 @@ pub struct Object {
     members: u32,
 }
 
+/// The buffers of objects that are done, on each core for the next ones: an object waits for its answer,
+/// often longer than what the allocator keeps at hand, and comes home to be freed.
+mod spare {
+    use std::cell::RefCell;
+
+    /// Buffers that are kept, 1 MiB at most: as many as some hundred requests in flight have.
+    const BUFFERS_MAX: usize = 2_048;
+
+    /// Bytes that a buffer has at least, so that any kept one does for any common object.
+    const BYTES_MIN: usize = 256;
+
+    /// Bytes of a buffer that is kept.
+    const BYTES_MAX: usize = 512;
+
+    thread_local! {
+        static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    }
+
+    /// An empty buffer for so many bytes.
+    pub(super) fn take(bytes: usize) -> Vec<u8> {
+        let kept = BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten();
+        match kept {
+            Some(mut buffer) => {
+                buffer.reserve(bytes);
+                buffer
+            }
+            None => Vec::with_capacity(bytes.max(BYTES_MIN)),
+        }
+    }
+
+    /// Keeps a buffer, or frees it.
+    pub(super) fn give(mut buffer: Vec<u8>) {
+        if buffer.capacity() < BYTES_MIN || buffer.capacity() > BYTES_MAX {
+            return;
+        }
+        buffer.clear();
+        // A thread that ends keeps nothing.
+        let _ = BUFFERS.try_with(|buffers| {
+            let mut buffers = buffers.borrow_mut();
+            if buffers.len() < BUFFERS_MAX {
+                buffers.push(buffer);
+            }
+        });
+    }
+}
+
+impl Drop for Object {
+    fn drop(&mut self) {
+        spare::give(std::mem::take(&mut self.bytes));
+    }
+}
+
 /// Bytes that a member takes behind the text.
 const MEMBER_BYTES: usize = 2 * Span::BYTES;
 
@@ -88,7 +140,7 @@ impl Object {
 
     fn copied(plain: &Plain<'_>) -> Self {
         let text = plain.text();
-        let mut bytes = Vec::with_capacity(text.len() + plain.len() * MEMBER_BYTES);
+        let mut bytes = spare::take(text.len() + plain.len() * MEMBER_BYTES);
         bytes.extend_from_slice(text);
         for [name, value] in plain.spans() {
             bytes.extend_from_slice(&name.to_bytes());
@@ -100,7 +152,7 @@ impl Object {
     fn written(members: Members<'_, '_>) -> Self {
         /// Of a typical object.
         const TEXT_BYTES: usize = 192;
-        let mut bytes = Vec::with_capacity(TEXT_BYTES + members.len() * MEMBER_BYTES);
+        let mut bytes = spare::take(TEXT_BYTES + members.len() * MEMBER_BYTES);
         let mut spans: SmallVec<[[Span; 2]; 16]> = SmallVec::new();
         bytes.push(b'{');
         members.for_each_last(|name, value| {
