@@ -6,7 +6,7 @@
 
 use super::Number;
 use super::tape::{Container, Node, Tape};
-use super::value::has_duplicates;
+use super::value::{has_duplicates, name_bit};
 use super::write::plain_prefix;
 use crate::base::limits::JSON_DEPTH_MAX;
 use smallvec::SmallVec;
@@ -19,7 +19,7 @@ pub(super) fn scan(text: &str, tape: &mut Tape) -> bool {
     if u32::try_from(text.len()).is_err() {
         return false;
     }
-    Scanner { text, at: 0, tape, open: None, depth: 0, odd_until: 0 }.document().is_some()
+    Scanner { text, at: 0, tape, open: None, depth: 0, odd_until: 0, names: 0 }.document().is_some()
 }
 
 /// The text is not taken.
@@ -35,7 +35,12 @@ struct Scanner<'a> {
     depth: usize,
     /// No byte from here to `at` is other than canonical text has it.
     odd_until: usize,
+    /// Of the innermost open object the [`name_bit`]s of its names so far, and [`TWICE`].
+    names: u64,
 }
+
+/// Among the bits of names: some name may be there twice.
+const TWICE: u64 = 1 << 63;
 
 /// More digits may be too many for a `u64`.
 const INTEGER_DIGITS_MAX: usize = 18;
@@ -97,6 +102,7 @@ impl Scanner<'_> {
         let container = Container { start, end: 0, len: 0, width: parent };
         self.tape.nodes.push(if is_object { Node::Object(container) } else { Node::Array(container) });
         self.open = Some(open);
+        self.tape.names.push(std::mem::take(&mut self.names));
         self.at += 1;
         self.skip_space();
         if self.peek() == if is_object { b'}' } else { b']' } {
@@ -149,13 +155,15 @@ impl Scanner<'_> {
             _ => unreachable!("only containers are open"),
         };
         self.open = container.width.checked_sub(1);
+        let names = std::mem::replace(&mut self.names, self.tape.names.pop().expect("one each"));
         container.width = position(width);
         let (start, len) = (container.start as usize, container.len as usize);
         // The outermost one is an envelope: nobody asks for its text.
         if start < self.odd_until || self.open.is_none() {
             return;
         }
-        if is_object && has_duplicates(&nodes[open as usize + 1..], len, &self.tape.strings, self.text) {
+        let is_doubtful = is_object && names & TWICE != 0;
+        if is_doubtful && has_duplicates(&nodes[open as usize + 1..], len, &self.tape.strings, self.text) {
             self.odd_until = self.at;
             return;
         }
@@ -167,7 +175,11 @@ impl Scanner<'_> {
     /// A member's name and its colon.
     #[inline(always)]
     fn name(&mut self) -> Taken<()> {
+        let start = self.at + 1;
         self.string()?;
+        // As it stands: of names that are the same, one that looks otherwise is not canonical.
+        let bit = name_bit(&self.text.as_bytes()[start..self.at - 1]);
+        self.names |= if self.names & bit == 0 { bit } else { TWICE };
         self.skip_space();
         if self.peek() != b':' {
             return None;

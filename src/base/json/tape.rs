@@ -55,12 +55,15 @@ pub(super) struct Tape {
     pub(super) nodes: Vec<Node>,
     /// Those that had escapes, one behind the other, without.
     pub(super) strings: String,
+    /// Only while it is made: what is known of the names of the containers around the innermost open one.
+    pub(super) names: Vec<u64>,
 }
 
 impl Tape {
     pub(super) fn clear(&mut self) {
         self.nodes.clear();
         self.strings.clear();
+        self.names.clear();
     }
 }
 
@@ -126,7 +129,7 @@ impl Odd {
         let parsed =
             !text.is_empty() && simd_json::fill_tape(&mut self.input, &mut self.buffers, &mut odd).is_ok();
         if parsed {
-            let Tape { nodes, strings } = tape;
+            let Tape { nodes, strings, .. } = tape;
             nodes.extend(odd.0.iter().map(|node| moved(node, strings)));
         }
         self.tape = Some(odd.reset());
@@ -266,7 +269,7 @@ mod tests {
 
         #[test]
         fn the_scanner_and_simd_json_agree(
-            pieces in collection::vec(0..PIECES.len(), 0..12), value in json(), places in 0_usize..12,
+            pieces in collection::vec(0..PIECES.len(), 0..12), value in json(), places in 0_usize..12, names in repeated(),
         ) {
             // P-33…P-36
             let soup: String = pieces.into_iter().map(|piece| PIECES[piece]).collect();
@@ -276,7 +279,7 @@ mod tests {
                 let spaced = at % 12 == places && matches!(c, '{' | ',' | ':');
                 [Some(c), spaced.then_some(' ')].into_iter().flatten()
             }).collect();
-            for text in [soup, compact, pretty, odd] {
+            for text in [soup, compact, pretty, odd, names] {
                 let expected = judged(&text);
                 prop_assert_eq!(&canonical(&text), &expected, "{}", text);
                 // Written anew, it is canonical, and its members are found in the other way.
@@ -312,6 +315,31 @@ mod tests {
                 collection::btree_map("[a-c]{0,3}", inner, 0..6)
                     .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
             ]
+        })
+    }
+
+    /// The text of objects in objects whose names are often the same, and may look otherwise.
+    fn repeated() -> impl Strategy<Value = String> {
+        let name = prop_oneof![
+            Just("a"),
+            Just("b"),
+            Just("ab"),
+            Just("\\u0061"),
+            Just("\\t"),
+            Just("\\u0009"),
+            Just("")
+        ];
+        Just("0".to_owned()).prop_recursive(4, 40, 6, move |inner| {
+            let members = collection::vec((name.clone(), inner), 0..6);
+            (members, any::<bool>()).prop_map(|(members, is_object)| {
+                let member = |(name, value): &(&str, String)| match is_object {
+                    true => format!("\"{name}\":{value}"),
+                    false => value.clone(),
+                };
+                let members: Vec<String> = members.iter().map(member).collect();
+                let [open, close] = if is_object { ["{", "}"] } else { ["[", "]"] };
+                format!("{open}{}{close}", members.join(","))
+            })
         })
     }
 

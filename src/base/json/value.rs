@@ -270,14 +270,20 @@ pub(super) fn has_duplicates(nodes: &[Node], members: usize, strings: &str, text
     };
     let mut seen = 0_u64;
     for (number, name) in names().enumerate() {
-        let [first, last] = [name.first(), name.last()].map(|byte| byte.copied().unwrap_or(0));
-        let bit = 1 << ((name.len() * 29 + usize::from(first) * 7 + usize::from(last)) % 64);
+        let bit = name_bit(name);
         if seen & bit != 0 && names().take(number).any(|earlier| earlier == name) {
             return true;
         }
         seen |= bit;
     }
     false
+}
+
+/// One of the lower 63 bits, for names that are the same the same one.
+#[inline(always)] // once per name of every message
+pub(super) fn name_bit(name: &[u8]) -> u64 {
+    let [first, last] = [name.first(), name.last()].map(|byte| byte.copied().unwrap_or(0));
+    1 << ((name.len() * 29 + usize::from(first) * 7 + usize::from(last)) % 64).min(62)
 }
 
 #[inline]
