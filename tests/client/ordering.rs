@@ -187,3 +187,66 @@ fn lookups_here_and_there() {
         }
     }
 }
+
+// P-121, P-73: of requests that travel together, those whose answers are too large to be written on the other
+// core are answered behind the others all the same, as are those that fail, and see what came before them
+#[test]
+fn large_and_small_answers_from_elsewhere() {
+    const LARGE_BYTES: usize = 40_000;
+    for cores in CORES {
+        for seed in 1..=10 {
+            let mut cluster = Cluster::new(&setups::open(cores), cores, Schedule::Late, seed);
+            let mut client = Client::welcomed(&mut cluster, 0);
+            let large = "x".repeat(LARGE_BYTES);
+            let requests = [
+                format!(r#""type":"store.insert","bucket":"k","data":{{"k":"a","x":"{large}"}}"#),
+                r#""type":"store.get","bucket":"k","key":"a""#.into(),
+                r#""type":"store.get","bucket":"k","key":"none""#.into(),
+                r#""type":"store.update","bucket":"k","key":"none","data":{}"#.into(),
+                r#""type":"store.get","bucket":"k","key":"a""#.into(),
+                r#""type":"store.update","bucket":"k","key":"a","data":{"v":1}"#.into(),
+                r#""type":"store.get","bucket":"k","key":"a""#.into(),
+                r#""type":"store.transaction","operations":[{"op":"insert","bucket":"k","data":{"k":"b"}},{"op":"get","bucket":"k","key":"a"}]"#.into(),
+                r#""type":"store.transaction","operations":[{"op":"insert","bucket":"k","data":{"k":"c"}},{"op":"insert","bucket":"k","data":{"k":"a"}}]"#.into(),
+                r#""type":"store.count","bucket":"k""#.into(),
+                r#""type":"store.update","bucket":"k","key":"a","data":{"x":""}"#.into(),
+                r#""type":"store.get","bucket":"k","key":"a""#.into(),
+            ];
+            for (id, request) in requests.iter().enumerate() {
+                client.send(&mut cluster, &format!(r#"{{"id":{id},{request}}}"#));
+            }
+            cluster.settle();
+            let shown: Vec<String> = client
+                .json(&cluster)
+                .iter()
+                .enumerate()
+                .map(|(id, answer)| {
+                    assert_eq!(answer["id"], id, "seed {seed}, {cores} cores");
+                    let data = &answer["data"];
+                    let record = if data["results"].is_array() { &data["results"][1]["data"] } else { data };
+                    match (&answer["code"], record["x"].as_str()) {
+                        (Value::String(code), _) => code.clone(),
+                        (_, Some(x)) => format!("{} {} of {}", record["k"], x.len(), record["_version"]),
+                        _ => data.to_string(),
+                    }
+                })
+                .collect();
+            let expected = [
+                r#""a" 40000 of 1"#,
+                r#""a" 40000 of 1"#,
+                "null",
+                "NOT_FOUND",
+                r#""a" 40000 of 1"#,
+                r#""a" 40000 of 2"#,
+                r#""a" 40000 of 2"#,
+                r#""a" 40000 of 2"#,
+                "CONFLICT",
+                "2",
+                r#""a" 0 of 3"#,
+                r#""a" 0 of 3"#,
+            ];
+            assert_eq!(shown, expected, "seed {seed}, {cores} cores");
+            leave(cluster);
+        }
+    }
+}
