@@ -37,9 +37,12 @@
 //!
 //! # The three ways through
 //!
-//! **A request** goes from the connection's core to the core that owns its bucket and back.
-//! Requests of one connection are observably processed one after the other; consecutive ones for
-//! the same core are on their way together all the same ([`session::Flight`]).
+//! **A request** is executed by the core that owns its bucket. If that is the connection's own and no
+//! transaction is undecided, it is executed where it is read and its answer written into the frame that leaves.
+//! Otherwise it goes there and back. Requests of one connection are observably processed one after the other;
+//! consecutive ones for the same core are on their way together all the same ([`session::Flight`]): as one list in
+//! memory of the connection's core, which comes home with the answers as finished frames (`message/run.rs`).
+//! What has to wait for a transaction travels by itself.
 //!
 //! **A push** starts at the one path by which data changes (`shard/commit.rs`): each distinct live
 //! query that a change touches is answered once and serialised once ([`reactive::LiveQueries`]),
@@ -47,8 +50,8 @@
 //! result to each ([`session::Hub`]). The answer to a mutation precedes the pushes that it causes.
 //!
 //! **A transaction** over several cores is prepared on them in ascending order and decided by the
-//! connection's core ([`txn`]); on one core it is one message. Consecutive ones of a connection over
-//! the same cores follow each other from core to core.
+//! connection's core ([`txn`]); on one core it is one request. Those of a connection that wait for one of
+//! theirs then run together as one, and one by one if that fails.
 //!
 //! # Representation
 //!
