@@ -9,19 +9,24 @@ use super::mail::Op;
 use crate::base::ids::{BucketId, ConnId};
 use crate::base::json::Number;
 use crate::store::{Key, Question, Read};
+use smallvec::SmallVec;
 
 /// Requests in order, and the answers to the first of them.
 #[derive(Debug)]
 pub struct Run {
     conn: ConnId,
-    asked: Vec<Asked>,
+    /// One alone is in the list itself: memory elsewhere is another cache line to wait for on both cores.
+    asked: SmallVec<[Asked; 1]>,
     /// Of those that look a record up, one behind the other.
-    keys: Vec<u8>,
+    keys: SmallVec<[u8; KEY_BYTES]>,
     /// The others.
     ops: Vec<Op>,
     answered: usize,
     frames: Vec<u8>,
 }
+
+/// A key of common length.
+const KEY_BYTES: usize = 40;
 
 #[derive(Debug)]
 struct Asked {
@@ -51,7 +56,8 @@ pub enum Wanted<'a> {
 impl Run {
     /// Nothing yet, of that connection; the answers will be written into `frames`, which is empty.
     pub fn new(conn: ConnId, frames: Vec<u8>) -> Self {
-        Self { conn, asked: Vec::new(), keys: Vec::new(), ops: Vec::new(), answered: 0, frames }
+        let (asked, keys) = (SmallVec::new(), SmallVec::new());
+        Self { conn, asked, keys, ops: Vec::new(), answered: 0, frames }
     }
 
     /// The same with the memory of one that is done.
