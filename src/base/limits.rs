@@ -105,12 +105,12 @@ pub const LENT_VERSION_BYTES_MAX: usize = 1_024;
 /// there and back; each may have a large answer.
 pub const FLIGHT_REQUESTS_MAX: usize = 128;
 
+/// Bytes of those requests.
+pub const FLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// Bytes of answers that are written on the core of the data and not shared, for requests that travel
 /// together; the last one may exceed it.
 pub const RUN_ANSWER_BYTES_MAX: usize = 64 * 1024;
-
-/// Bytes of those requests.
-pub const FLIGHT_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Connections and transactions that wait for undecided transactions on one core, together. Each
 /// may keep a flight of requests in memory, and behind so many nobody's turn comes soon.

@@ -5,7 +5,6 @@
 
 use super::Core;
 use super::outbox::Outbox;
-use crate::base::fault::Fault;
 use crate::base::ids::{BucketId, ConnId, CoreId};
 use crate::base::json::Number;
 use crate::base::limits::RUN_ANSWER_BYTES_MAX;
@@ -76,7 +75,7 @@ impl Core {
                 text_with(frames, |out| protocol::result(out, id, text));
                 self.traffic.results += 1;
             }
-            Err(fault) => self.append_error(id, &fault, frames),
+            Err(fault) => text_with(frames, self.failed(id, &fault)),
         }
     }
 
@@ -112,14 +111,8 @@ impl Core {
             Ok(()) => self.traffic.results += 1,
             Err(fault) => {
                 frames.truncate(before);
-                self.append_error(id, &fault, frames);
+                text_with(frames, self.failed(id, &fault));
             }
         }
-    }
-
-    fn append_error(&mut self, id: Number, fault: &Fault, frames: &mut Vec<u8>) {
-        self.traffic.errors[fault.code as usize] += 1;
-        let expose = self.settings.expose_error_details;
-        text_with(frames, |out| protocol::error(out, id, fault, expose));
     }
 }

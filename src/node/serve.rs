@@ -309,9 +309,15 @@ impl Core {
 
     /// Sends an error.
     pub(super) fn error(&mut self, conn: ConnId, id: Number, fault: &Fault, out: &mut Outbox) {
+        let write = self.failed(id, fault);
+        self.frame(conn, out, write);
+    }
+
+    /// Counts an error; what writes it.
+    pub(super) fn failed<'f>(&mut self, id: Number, fault: &'f Fault) -> impl FnOnce(&mut Vec<u8>) + use<'f> {
         self.traffic.errors[fault.code as usize] += 1;
         let expose = self.settings.expose_error_details;
-        self.frame(conn, out, |out| protocol::error(out, id, fault, expose));
+        move |out| protocol::error(out, id, fault, expose)
     }
 
     /// Sends a result.
